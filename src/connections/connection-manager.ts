@@ -1,0 +1,322 @@
+import { randomUUID } from "node:crypto";
+import type { z } from "zod";
+import { BullcastError, InvalidMessageError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import { MAX_TOPICS } from "../protocol/client-message.ts";
+import { CLOSE_CODE } from "../protocol/close-code.ts";
+import type { MessageFields, MessageMeta } from "../protocol/message.ts";
+import { CUSTOM_TYPE_PATTERN, isProtocolType, PROTOCOL_VERSION, WebSocketMessage } from "../protocol/message.ts";
+import type { Topic } from "../protocol/topic.ts";
+import type { MessageHandler, RequestId } from "./client-message-router.ts";
+import { ClientMessageRouter } from "./client-message-router.ts";
+import type { ConnectionDetails } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { Frame } from "./frame.ts";
+import { encodeFrame } from "./frame.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import type { History } from "./history.ts";
+import { NO_HISTORY } from "./history.ts";
+import { Statistics } from "./statistics.ts";
+import { TopicIndex } from "./topic-index.ts";
+import type { Transport } from "./transport.ts";
+
+export interface ConnectionManagerOptions {
+  logger: Logger;
+  /** Most messages in one outbox. */
+  maxQueueSize: number;
+  /** Most bytes in one outbox. */
+  maxQueueBytes: number;
+  enableHeartbeat: boolean;
+  /** Seconds between two pings of one connection. */
+  heartbeatInterval: number;
+  /** Seconds of silence after which a connection is cut (4408). */
+  heartbeatTimeout: number;
+}
+
+/** How a connection starts. */
+export interface OpenOptions extends ConnectionDetails {
+  topics: readonly Topic[];
+  /** Cursors handed back by the client; null when it asks for none of the past. */
+  since: readonly string[] | null;
+}
+
+/** How long `close()` waits for closing handshakes before it destroys the sockets. */
+const CLOSE_GRACE_MS = 1000;
+
+/** Registry of connections: delivery to all, to one, to topics; heartbeat; statistics. Knows nothing of BullMQ. */
+export class ConnectionManager {
+  readonly statistics = new Statistics();
+  readonly #options: ConnectionManagerOptions;
+  readonly #logger: Logger;
+  readonly #connections = new Map<string, Connection>();
+  /** Connections no longer served whose sockets are not gone yet. */
+  readonly #closing = new Set<Connection>();
+  readonly #index = new TopicIndex<Connection>();
+  readonly #router: ClientMessageRouter;
+  readonly #heartbeat: Heartbeat;
+  #history: History = NO_HISTORY;
+  #publish = 0;
+  #onAllClosed: (() => void) | undefined;
+
+  constructor(options: ConnectionManagerOptions) {
+    this.#options = options;
+    this.#logger = options.logger;
+    this.#router = new ClientMessageRouter(
+      {
+        pong: (connection, pingId) => this.#pong(connection, pingId),
+        reply: (connection, type, content, requestId) => this.#send(connection, type, content, withRequest(requestId)),
+        subscribe: (connection, topics, since, requestId) => this.subscribe(connection, topics, since, requestId),
+        unsubscribe: (connection, topics, requestId) => this.unsubscribe(connection, topics, requestId),
+      },
+      options.logger,
+    );
+    this.#heartbeat = new Heartbeat(
+      { intervalSeconds: options.heartbeatInterval, timeoutSeconds: options.heartbeatTimeout },
+      { ping: (connections) => this.#ping(connections), cut: (connection) => this.#cut(connection) },
+    );
+    if (options.enableHeartbeat) this.#heartbeat.start();
+  }
+
+  /** The open connections. */
+  get connections(): Iterable<Connection> {
+    return this.#connections.values();
+  }
+
+  /** Sets where the past of the queues is asked for. */
+  useHistory(history: History): void {
+    this.#history = history;
+  }
+
+  /**
+   * Registers the handler of one custom type of client message; its content is checked by the schema first.
+   *
+   * @throws {InvalidHandlerError} when the type is the protocol's own, malformed, or already handled.
+   */
+  onMessage<Content>(type: string, schema: z.ZodType<Content>, handler: MessageHandler<Content>): void {
+    this.#router.register(type, schema, handler);
+  }
+
+  /**
+   * Takes a new socket in and greets it. A connection of the same client id and principal is replaced (4409); the id
+   * of somebody else is refused (4403), as messages sent to it are meant for its owner.
+   */
+  open(transport: Transport, { topics, since, ...details }: OpenOptions): Connection {
+    const limits = { maxMessages: this.#options.maxQueueSize, maxBytes: this.#options.maxQueueBytes };
+    const connection = new Connection(transport, details, limits, {
+      delivered: (frame) => this.statistics.messageSent(frame.type),
+      overflowed: (slow, dropped) => this.#overflowed(slow, dropped),
+      drained: (drained) => this.#heartbeat.sawLife(drained),
+      closing: (closing, code, reason) => this.#unregister(closing, code, reason),
+    });
+    const former = this.#connections.get(connection.clientId);
+    if (former && former.principal?.id !== connection.principal?.id) {
+      this.#closing.add(connection);
+      connection.close(CLOSE_CODE.forbidden, "this client id is in use by somebody else");
+      return connection;
+    }
+    former?.close(CLOSE_CODE.replaced, "replaced by a newer connection of the same client id");
+    this.#connections.set(connection.clientId, connection);
+    this.#heartbeat.add(connection);
+    this.statistics.connectionOpened();
+    this.#logger.debug({ clientId: connection.clientId, address: connection.remoteAddress, topics }, "connected");
+    this.#send(connection, "connected", {
+      client_id: connection.clientId,
+      protocol: PROTOCOL_VERSION,
+      topics,
+      heartbeat_interval: this.#options.heartbeatInterval,
+      heartbeat_timeout: this.#options.heartbeatTimeout,
+    });
+    if (topics.length > 0) this.#subscribeAtStart(connection, topics, since);
+    return connection;
+  }
+
+  #subscribeAtStart(connection: Connection, topics: readonly Topic[], since: readonly string[] | null): void {
+    try {
+      this.subscribe(connection, topics, since, undefined);
+    } catch (error) {
+      if (!(error instanceof BullcastError)) throw error;
+      this.#send(connection, "error", { code: "bad_message", message: error.message });
+      connection.close(CLOSE_CODE.badMessage, error.message);
+    }
+  }
+
+  /** The transport's socket is gone, for whatever reason. */
+  remove(connection: Connection): void {
+    if (connection.isOpen) this.#unregister(connection, null, "the socket closed");
+    connection.markClosed();
+    this.#closing.delete(connection);
+    if (this.#closing.size === 0) this.#onAllClosed?.();
+  }
+
+  /** The transport received a frame. */
+  receive(connection: Connection, data: Buffer, isBinary: boolean): void {
+    if (!connection.isOpen) return;
+    this.statistics.messages.in += 1;
+    this.#heartbeat.sawLife(connection);
+    this.#router.receive(connection, data, isBinary);
+  }
+
+  /** The transport received a sign of life that is no message: a protocol ping or pong. */
+  sawLife(connection: Connection): void {
+    this.#heartbeat.sawLife(connection);
+  }
+
+  /**
+   * Adds topics to a connection and says so with `subscribed`, preceded by a `gap` for each queue whose messages since
+   * its cursor cannot be given.
+   *
+   * @throws {InvalidMessageError} when the connection would have more than `MAX_TOPICS` topics.
+   * @throws {InvalidCursorError} when a cursor cannot be read.
+   */
+  subscribe(
+    connection: Connection,
+    topics: readonly Topic[],
+    since: readonly string[] | null,
+    requestId: RequestId | undefined,
+  ): void {
+    const missed = since ? this.#history.missedSince(since) : [];
+    if (new Set([...connection.topics, ...topics]).size > MAX_TOPICS) {
+      throw new InvalidMessageError(`topics: expected at most ${MAX_TOPICS} on one connection`);
+    }
+    for (const topic of topics) {
+      connection.topics.add(topic);
+      this.#index.add(topic, connection);
+    }
+    for (const queue of missed) this.#send(connection, "gap", { queue, missed: null }, { queue });
+    const recovered = since !== null && missed.length === 0;
+    const content = { topics, recovered, cursors: this.#history.cursors(topics) };
+    this.#send(connection, "subscribed", content, withRequest(requestId));
+    this.#logger.debug({ clientId: connection.clientId, topics, recovered }, "subscribed");
+  }
+
+  /** Takes topics from a connection and says so with `unsubscribed`; topics it does not have are no error. */
+  unsubscribe(connection: Connection, topics: readonly Topic[], requestId: RequestId | undefined): void {
+    for (const topic of topics) {
+      connection.topics.delete(topic);
+      this.#index.delete(topic, connection);
+    }
+    this.#send(connection, "unsubscribed", { topics }, withRequest(requestId));
+    this.#logger.debug({ clientId: connection.clientId, topics }, "unsubscribed");
+  }
+
+  /** Sends a message once to each connection subscribed to any of the topics; answers how many that were. */
+  publish(message: WebSocketMessage, topics: readonly Topic[]): number {
+    if (!topics.some((topic) => this.#index.has(topic))) return 0;
+    const frame = encodeFrame(message);
+    let reached = 0;
+    this.#publish += 1;
+    for (const topic of topics) {
+      for (const connection of this.#index.of(topic)) {
+        if (connection.lastPublish === this.#publish) continue;
+        connection.lastPublish = this.#publish;
+        if (connection.deliver(frame)) reached += 1;
+      }
+    }
+    return reached;
+  }
+
+  /**
+   * Sends an application's message to one client, or to all of them; answers how many it reached.
+   *
+   * @throws {InvalidMessageError} when its type is malformed or the protocol's own, or it cannot be written as JSON.
+   */
+  notify(fields: MessageFields, { clientId }: { clientId?: string | undefined } = {}): number {
+    if (!CUSTOM_TYPE_PATTERN.test(fields.type) || isProtocolType(fields.type)) {
+      throw new InvalidMessageError(
+        `"${fields.type}" cannot be sent by an application: expected ${CUSTOM_TYPE_PATTERN.source} and no protocol type`,
+      );
+    }
+    const frame = encodeFrame(new WebSocketMessage(fields));
+    if (clientId !== undefined) return this.#connections.get(clientId)?.deliver(frame) ? 1 : 0;
+    let reached = 0;
+    for (const connection of this.#connections.values()) if (connection.deliver(frame)) reached += 1;
+    return reached;
+  }
+
+  has(clientId: string): boolean {
+    return this.#connections.has(clientId);
+  }
+
+  /** Disconnects one client (4410); false when there is none of that id. */
+  disconnect(clientId: string): boolean {
+    const connection = this.#connections.get(clientId);
+    connection?.close(CLOSE_CODE.disconnected, "disconnected by an administrator");
+    return connection !== undefined;
+  }
+
+  /** Closes every connection (1001); resolves when all sockets are gone, at the latest after about a second. */
+  async close(): Promise<void> {
+    this.#heartbeat.stop();
+    for (const connection of [...this.#connections.values()]) connection.close(CLOSE_CODE.goingAway, "shutting down");
+    if (this.#closing.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, CLOSE_GRACE_MS);
+      this.#onAllClosed = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    for (const connection of this.#closing) connection.terminate();
+  }
+
+  /** From here on the connection is not served any more; its socket may take a moment to close. */
+  #unregister(connection: Connection, code: number | null, reason: string): void {
+    this.#closing.add(connection);
+    if (this.#connections.get(connection.clientId) !== connection) return;
+    this.#connections.delete(connection.clientId);
+    this.#heartbeat.delete(connection);
+    for (const topic of connection.topics) this.#index.delete(topic, connection);
+    this.statistics.connectionClosed();
+    this.#logger.debug({ clientId: connection.clientId, code, reason }, "disconnected");
+  }
+
+  #overflowed(connection: Connection, dropped: number): void {
+    this.statistics.messages.dropped += dropped;
+    this.#logger.warn(
+      { clientId: connection.clientId, dropped, topics: [...connection.topics] },
+      "slow consumer: its outbox is full, so it is disconnected (4290); it recovers by reconnecting with its cursors",
+    );
+  }
+
+  #cut(connection: Connection): void {
+    this.statistics.heartbeat.timeouts += 1;
+    this.#logger.info({ clientId: connection.clientId }, "no sign of life: disconnected (4408)");
+    connection.close(CLOSE_CODE.heartbeatTimeout, "no sign of life within the heartbeat timeout");
+  }
+
+  #ping(connections: Iterable<Connection>): void {
+    const id = randomUUID();
+    const sentAt = Date.now();
+    // Viewers of the same topics share one frame.
+    const frames = new Map<string, Frame>();
+    for (const connection of connections) {
+      const key = [...connection.topics].join("\n");
+      let frame = frames.get(key);
+      if (!frame) {
+        const meta = { ping_id: id, cursors: this.#history.cursors(connection.topics) };
+        frame = encodeFrame(new WebSocketMessage({ type: "ping", content: "ping", meta }));
+        frames.set(key, frame);
+      }
+      connection.pendingPing = { id, sentAt };
+      if (connection.deliver(frame)) this.statistics.heartbeat.pings += 1;
+      connection.probe();
+    }
+  }
+
+  #pong(connection: Connection, pingId: unknown): void {
+    const { pendingPing } = connection;
+    if (!pendingPing || pendingPing.id !== pingId) return;
+    connection.rttMs = Date.now() - pendingPing.sentAt;
+    connection.pendingPing = null;
+    this.statistics.heartbeat.pongs += 1;
+    this.statistics.rttMs.add(connection.rttMs);
+  }
+
+  #send(connection: Connection, type: string, content: unknown, meta: MessageMeta = {}): void {
+    connection.deliver(encodeFrame(new WebSocketMessage({ type, content, meta })));
+  }
+}
+
+function withRequest(requestId: RequestId | undefined): MessageMeta {
+  return requestId === undefined ? {} : { request_id: requestId };
+}

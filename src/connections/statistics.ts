@@ -1,0 +1,33 @@
+import { SampleWindow } from "./sample-window.ts";
+
+/** Counters of one `ConnectionManager` since it was made. */
+export class Statistics {
+  readonly startedAt = Date.now();
+  readonly connections = { current: 0, peak: 0, total: 0 };
+  readonly messages = { in: 0, out: 0, dropped: 0, conflated: 0 };
+  readonly #byType = new Map<string, number>();
+  readonly heartbeat = { pings: 0, pongs: 0, timeouts: 0 };
+  readonly rttMs = new SampleWindow();
+  /** From the moment a fact happened, by Redis' clock, to its message being handed to the connections. */
+  readonly latencyMs = new SampleWindow();
+
+  connectionOpened(): void {
+    this.connections.total += 1;
+    this.connections.current += 1;
+    this.connections.peak = Math.max(this.connections.peak, this.connections.current);
+  }
+
+  connectionClosed(): void {
+    this.connections.current -= 1;
+  }
+
+  messageSent(type: string): void {
+    this.messages.out += 1;
+    this.#byType.set(type, (this.#byType.get(type) ?? 0) + 1);
+  }
+
+  /** Messages sent, by type. */
+  get byType(): Record<string, number> {
+    return Object.fromEntries(this.#byType);
+  }
+}
