@@ -20,6 +20,7 @@ export type Authenticate = (request: IncomingMessage) => Principal | null | Prom
 /** The part of BullMQ's `QueueEvents` that bullcast uses; any bullmq 5 or 6 instance has it. */
 export interface QueueEventsLike {
   readonly name: string;
+  readonly opts?: { prefix?: string | undefined };
   on(event: string, listener: (...args: never[]) => void): unknown;
   off(event: string, listener: (...args: never[]) => void): unknown;
 }
@@ -190,6 +191,11 @@ function readText(text: string, holds: "text" | "number" | "boolean" | "list"): 
     if (/^(false|0|no|off)$/i.test(trimmed)) return false;
   }
   return text;
+}
+
+/** Reads the text of one setting, for example from a flag, as what the setting holds. */
+export function readSetting(name: string, text: string): unknown {
+  return readText(text, ENVIRONMENT[name as SettingName]?.holds ?? "text");
 }
 
 /**

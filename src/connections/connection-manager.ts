@@ -221,7 +221,7 @@ export class ConnectionManager {
    * @throws {InvalidMessageError} when its type is malformed or the protocol's own, or it cannot be written as JSON.
    */
   notify(fields: MessageFields, { clientId }: { clientId?: string | undefined } = {}): number {
-    if (!CUSTOM_TYPE_PATTERN.test(fields.type) || isProtocolType(fields.type)) {
+    if (typeof fields.type !== "string" || !CUSTOM_TYPE_PATTERN.test(fields.type) || isProtocolType(fields.type)) {
       throw new InvalidMessageError(
         `"${fields.type}" cannot be sent by an application: expected ${CUSTOM_TYPE_PATTERN.source} and no protocol type`,
       );

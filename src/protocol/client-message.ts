@@ -10,7 +10,7 @@ export const MAX_CLIENT_MESSAGE_BYTES = 64 * 1024;
 /** Most topics one connection can be subscribed to at a time. */
 export const MAX_TOPICS = 1000;
 
-const topicSchema = z.string().refine((topic) => parseTopic(topic) !== null, { error: `expected ${TOPIC_FORMS}` });
+const topicSchema = z.string().refine((topic) => parseTopic(topic) !== null, { error: TOPIC_FORMS });
 const topicsSchema = z.array(topicSchema).min(1).max(MAX_TOPICS);
 const metaSchema = z.looseObject({ request_id: z.union([z.string().max(128), z.number()]).optional() }).default({});
 
@@ -55,7 +55,10 @@ export function describeGiven(value: unknown): string {
 }
 
 function describeExpected(issue: z.core.$ZodIssue): string {
-  return issue.message.replace(/^(Invalid input|Invalid key|Too big|Too small): /, "").replace(/, received .*$/, "");
+  return issue.message
+    .replace(/^(Invalid \w+|Too big|Too small): /, "")
+    .replace(/^expected /, "")
+    .replace(/, received .*$/, "");
 }
 
 /** Turns what zod found into one line per wrong field. `root` names the input itself, for example `content`. */
@@ -90,5 +93,5 @@ function valueAt(input: unknown, path: readonly string[]): unknown {
 
 /** The issues as one sentence, for messages and logs. */
 export function describeIssues(issues: readonly InputIssue[]): string {
-  return issues.map(({ field, expected, given }) => `${field}: ${expected}, given ${given}`).join("; ");
+  return issues.map(({ field, expected, given }) => `${field}: expected ${expected}, given ${given}`).join("; ");
 }

@@ -1,0 +1,80 @@
+import { STATUS_CODES } from "node:http";
+import { z } from "zod";
+import {
+  clientIdSchema,
+  clientsSchema,
+  healthSchema,
+  problemSchema,
+  sendMessageSchema,
+  sentSchema,
+  statsSchema,
+} from "./schemas.ts";
+
+function json(schema: z.ZodType, contentType = "application/json"): object {
+  const { $schema: _, ...jsonSchema } = z.toJSONSchema(schema);
+  return { [contentType]: { schema: jsonSchema } };
+}
+
+function answer(description: string, schema?: z.ZodType): object {
+  return schema ? { description, content: json(schema) } : { description };
+}
+
+function problems(...statuses: number[]): Record<string, object> {
+  const content = { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } };
+  return Object.fromEntries(
+    [401, 403, ...statuses].map((status) => [status, { description: STATUS_CODES[status], content }]),
+  );
+}
+
+/** The OpenAPI 3.1 description of the REST routes, made from the schemas that check them. */
+export function openApiDocument(basePath: string, version: string): object {
+  const { $schema: _, ...problem } = z.toJSONSchema(problemSchema);
+  const { $schema: __, ...clientId } = z.toJSONSchema(clientIdSchema);
+  return {
+    openapi: "3.1.0",
+    info: { title: "bullcast", version, description: "Live view of BullMQ jobs: administration of the bridge." },
+    paths: {
+      [`${basePath}/send-message`]: {
+        post: {
+          summary: "Send a message of your own to one client or to all",
+          requestBody: { required: true, content: json(sendMessageSchema) },
+          responses: { 200: answer("Sent", sentSchema), ...problems(400, 404, 413, 415) },
+        },
+      },
+      [`${basePath}/stats`]: {
+        get: {
+          summary: "Counters since the start",
+          responses: { 200: answer("Statistics", statsSchema), ...problems() },
+        },
+      },
+      [`${basePath}/clients`]: {
+        get: { summary: "The open connections", responses: { 200: answer("Clients", clientsSchema), ...problems() } },
+      },
+      [`${basePath}/clients/{client_id}`]: {
+        delete: {
+          summary: "Disconnect a client (close code 4410)",
+          parameters: [{ name: "client_id", in: "path", required: true, schema: clientId }],
+          responses: { 204: answer("Disconnected"), ...problems(400, 404) },
+        },
+      },
+      [`${basePath}/health`]: {
+        get: {
+          summary: "Whether the bridge does its work, part by part",
+          responses: {
+            200: answer("Healthy or degraded", healthSchema),
+            503: answer("Unhealthy", healthSchema),
+            ...problems(),
+          },
+        },
+      },
+      [`${basePath}/openapi.json`]: {
+        get: { summary: "This document", responses: { 200: answer("OpenAPI 3.1"), ...problems() } },
+      },
+    },
+    components: {
+      schemas: { Problem: problem },
+      securitySchemes: { adminToken: { type: "http", scheme: "bearer" } },
+    },
+    security: [{ adminToken: [] }, {}],
+  };
+}

@@ -1,0 +1,38 @@
+import type { ServerResponse } from "node:http";
+import { STATUS_CODES } from "node:http";
+import type { InputIssue } from "../protocol/client-message.ts";
+
+/** An RFC 9457 problem document. */
+export interface Problem {
+  status: number;
+  /** What went wrong this time, and what to do. */
+  detail: string;
+  /** The wrong fields, each with what was expected and what was given. */
+  errors?: readonly InputIssue[];
+}
+
+/** Answers with JSON that no cache keeps. */
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  contentType = "application/json",
+): void {
+  response.writeHead(status, {
+    "content-type": `${contentType}; charset=utf-8`,
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+  });
+  response.end(JSON.stringify(body));
+}
+
+/** The document a problem is sent as. */
+export function problemDocument({ status, detail, errors }: Problem): object {
+  return { type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail, ...(errors && { errors }) };
+}
+
+/** Answers with a problem document. */
+export function sendProblem(response: ServerResponse, problem: Problem): void {
+  if (problem.status === 401) response.setHeader("www-authenticate", "Bearer");
+  sendJson(response, problem.status, problemDocument(problem), "application/problem+json");
+}

@@ -1,0 +1,152 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { NextFunction, Request, Response } from "express";
+import express from "express";
+import type { Access } from "../auth/access.ts";
+import type { ConnectionManager } from "../connections/connection-manager.ts";
+import type { Logger } from "../logger.ts";
+import type { InputIssue } from "../protocol/client-message.ts";
+import { inputIssues } from "../protocol/client-message.ts";
+import type { SourceStatus } from "../sources/fact.ts";
+import { openApiDocument } from "./openapi.ts";
+import { sendJson, sendProblem } from "./problem.ts";
+import { reportClients, reportStats } from "./reports.ts";
+import type { Health } from "./schemas.ts";
+import { clientIdSchema, MAX_BODY_BYTES, sendMessageSchema } from "./schemas.ts";
+
+/** Serves a request, or passes it on when it is for somebody else; without `next` it answers 404 itself. */
+export type RequestHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next?: (error?: unknown) => void,
+) => void;
+
+export interface RestRouterOptions {
+  basePath: string;
+  version: string;
+  manager: ConnectionManager;
+  access: Access;
+  sources: () => SourceStatus[];
+  health: () => Health;
+  logger: Logger;
+}
+
+/**
+ * The REST routes, under `basePath`. Handlers use nothing but Node's own request and response, so that the router runs
+ * in Express 4, in Express 5 and on a plain `node:http` server.
+ */
+export function createRestRouter(options: RestRouterOptions): RequestHandler {
+  const { basePath, manager, access, logger } = options;
+  const openApi = openApiDocument(basePath, options.version);
+  const routes = express.Router({ caseSensitive: true });
+
+  routes.use((request, response, next) => {
+    const refusal = access.refuseRest(request);
+    if (!refusal) return next();
+    logger.debug({ address: request.socket.remoteAddress, ...refusal }, "request refused");
+    sendProblem(response, refusal);
+  });
+
+  const get = (path: string, answer: (response: ServerResponse) => void) =>
+    routes
+      .route(path)
+      .get((_request, response) => answer(response))
+      .all(refuseMethod("GET, HEAD"));
+  get("/stats", (response) => sendJson(response, 200, reportStats(manager, options.sources())));
+  get("/clients", (response) => sendJson(response, 200, reportClients(manager)));
+  get("/openapi.json", (response) => sendJson(response, 200, openApi));
+  get("/health", (response) => {
+    const health = options.health();
+    sendJson(response, health.status === "unhealthy" ? 503 : 200, health);
+  });
+
+  routes
+    .route("/clients/:client_id")
+    .delete((request, response) => {
+      const clientId = clientIdSchema.safeParse(request.params.client_id);
+      if (!clientId.success) {
+        const [issue] = inputIssues(clientId.error, request.params.client_id, "client_id");
+        return sendInvalid(response, issue ? [issue] : []);
+      }
+      if (!manager.disconnect(clientId.data)) return sendUnknownClient(response, clientId.data);
+      logger.info({ clientId: clientId.data }, "client disconnected by an administrator");
+      response.writeHead(204).end();
+    })
+    .all(refuseMethod("DELETE"));
+
+  routes
+    .route("/send-message")
+    .post(requireJson, express.json({ limit: MAX_BODY_BYTES, strict: false }), (request, response) => {
+      const body = sendMessageSchema.safeParse(request.body);
+      if (!body.success) return sendInvalid(response, inputIssues(body.error, request.body, "body"));
+      const { client_id: clientId, meta = {}, ...message } = body.data;
+      if (clientId !== undefined && !manager.has(clientId)) return sendUnknownClient(response, clientId);
+      sendJson(response, 200, { reached: manager.notify({ ...message, meta }, { clientId }) });
+    })
+    .all(refuseMethod("POST"));
+
+  routes.use((request, response) => {
+    const [path = "/"] = request.url.split("?", 1);
+    const isViewerPath = request.method === "GET" && /^\/[^/]*$/.test(path);
+    if (isViewerPath) response.setHeader("upgrade", "websocket");
+    sendProblem(response, {
+      status: isViewerPath ? 426 : 404,
+      detail: `there is no ${request.method} ${basePath}${path}; ${basePath} and ${basePath}/{client_id} take WebSocket upgrades, ${basePath}/openapi.json lists the routes`,
+    });
+  });
+
+  routes.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
+    answerError(error, response, logger);
+  });
+
+  const router = express.Router({ caseSensitive: true });
+  router.use(basePath, routes);
+  return (request, response, next) => {
+    const passOn =
+      next ?? (() => sendProblem(response, { status: 404, detail: `everything here is under ${basePath}` }));
+    router(request as Request, response as Response, passOn);
+  };
+}
+
+function sendInvalid(response: ServerResponse, errors: readonly InputIssue[]): void {
+  const fields = errors.map(({ field }) => field).join(", ");
+  sendProblem(response, { status: 400, detail: `the request cannot be used: ${fields}`, errors });
+}
+
+function sendUnknownClient(response: ServerResponse, clientId: string): void {
+  const errors = [{ field: "client_id", expected: "the id of a connected client", given: JSON.stringify(clientId) }];
+  sendProblem(response, { status: 404, detail: `no client "${clientId}" is connected`, errors });
+}
+
+function refuseMethod(allowed: string) {
+  return (request: IncomingMessage, response: ServerResponse) => {
+    response.setHeader("allow", allowed);
+    sendProblem(response, { status: 405, detail: `${request.method} is not possible here, only ${allowed}` });
+  };
+}
+
+/** Browsers send other types across origins without asking first; JSON they do not. */
+function requireJson(request: IncomingMessage, response: ServerResponse, next: () => void): void {
+  const given = request.headers["content-type"] ?? "nothing";
+  if (/^application\/json *(;|$)/i.test(given)) return next();
+  const errors = [{ field: "content-type", expected: "application/json", given: JSON.stringify(given.slice(0, 100)) }];
+  sendProblem(response, { status: 415, detail: "the body must be application/json", errors });
+}
+
+/** Errors of the body parser carry a status and a type; whatever else comes here is a fault of ours. */
+function answerError(error: unknown, response: Response, logger: Logger): void {
+  const { status, type } = error as { status?: unknown; type?: unknown };
+  if (typeof status !== "number" || status >= 500 || response.headersSent) {
+    logger.error({ error }, "a request failed");
+    if (!response.headersSent) sendProblem(response, { status: 500, detail: "the server failed on this request" });
+    return;
+  }
+  if (type === "entity.too.large") {
+    const errors = [{ field: "body", expected: `at most ${MAX_BODY_BYTES} bytes`, given: "more" }];
+    return sendProblem(response, { status: 413, detail: "the body is too large", errors });
+  }
+  if (type === "entity.parse.failed") {
+    const errors = [{ field: "body", expected: "JSON", given: "text that is not JSON" }];
+    return sendProblem(response, { status: 400, detail: "the body is not JSON", errors });
+  }
+  sendProblem(response, { status, detail: error instanceof Error ? error.message : "the request cannot be used" });
+}

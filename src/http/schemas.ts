@@ -1,0 +1,92 @@
+import { z } from "zod";
+import { CLIENT_ID_PATTERN } from "../protocol/client-message.ts";
+import { CUSTOM_TYPE_PATTERN, isProtocolType } from "../protocol/message.ts";
+
+/** Largest request body accepted, in bytes. */
+export const MAX_BODY_BYTES = 256 * 1024;
+
+export const clientIdSchema = z
+  .string()
+  .regex(CLIENT_ID_PATTERN, { error: "1 to 128 of the characters A-Z a-z 0-9 . _ ~ -" });
+
+export const sendMessageSchema = z.strictObject({
+  type: z
+    .string()
+    .regex(CUSTOM_TYPE_PATTERN, { error: "a letter, then up to 63 letters, digits or _ . : -" })
+    .refine((type) => !isProtocolType(type), { error: "a type of your own: this one is the protocol's" })
+    .describe("A type of the application's own."),
+  content: z.json().describe("Any JSON."),
+  meta: z
+    .record(z.string(), z.json())
+    .refine((meta) => !("cursor" in meta), { error: "no `cursor`, which clients keep to resume" })
+    .optional()
+    .describe("Any JSON object."),
+  client_id: clientIdSchema.optional().describe("Whom to send it to; everybody when absent."),
+});
+
+export const sentSchema = z.object({ reached: z.int().describe("How many connections took the message.") });
+
+const percentilesSchema = z.object({ p50: z.number().nullable(), p99: z.number().nullable() });
+const outboxSchema = z.object({ messages: z.int(), bytes: z.int() });
+const instantSchema = z.iso.datetime();
+
+export const statsSchema = z.object({
+  uptime_seconds: z.number(),
+  connections: z.object({ current: z.int(), peak: z.int(), total: z.int() }),
+  messages: z.object({
+    in: z.int().describe("Messages received from clients."),
+    out: z.int().describe("Messages handed to connections: one for each that gets it."),
+    dropped: z.int().describe("Messages lost to slow consumers, which were disconnected for it."),
+    conflated: z.int().describe("Progress messages replaced by newer ones; 0 in this version."),
+    by_type: z.record(z.string(), z.int()).describe("`out` by message type."),
+  }),
+  outbox: outboxSchema.describe("What waits in all outboxes together."),
+  heartbeat: z.object({ pings: z.int(), pongs: z.int(), timeouts: z.int(), rtt_ms: percentilesSchema }),
+  sources: z.array(
+    z.object({
+      kind: z.enum(["event-stream", "queue-events", "log-stream", "log-pub-sub"]),
+      queue: z.string().nullable(),
+      state: z.enum(["connecting", "reading", "reconnecting", "taken_over", "closed"]),
+      lag_ms: z.number().nullable(),
+      malformed: z.int(),
+      gaps: z.int(),
+    }),
+  ),
+  latency_ms: percentilesSchema.describe("From Redis' timestamp of a fact to its message handed to the connections."),
+});
+
+export const clientsSchema = z.object({
+  total: z.int(),
+  clients: z.array(
+    z.object({
+      client_id: z.string(),
+      connected_at: instantSchema,
+      remote_address: z.string().nullable(),
+      principal: z.string().nullable(),
+      topics: z.array(z.string()),
+      outbox: outboxSchema,
+      lag_ms: z.number().describe("Age of the oldest message in its outbox."),
+      rtt_ms: z.number().nullable(),
+      last_seen_at: instantSchema,
+    }),
+  ),
+});
+
+const healthStatusSchema = z.enum(["healthy", "degraded", "unhealthy"]);
+
+export const healthSchema = z.object({
+  status: healthStatusSchema,
+  checks: z.record(z.string(), z.object({ status: healthStatusSchema, reason: z.string().optional() })),
+});
+
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  errors: z.array(z.object({ field: z.string(), expected: z.string(), given: z.string() })).optional(),
+});
+
+export type Stats = z.infer<typeof statsSchema>;
+export type Clients = z.infer<typeof clientsSchema>;
+export type Health = z.infer<typeof healthSchema>;

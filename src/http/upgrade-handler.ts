@@ -1,0 +1,157 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import type { WebSocket } from "ws";
+import { WebSocketServer } from "ws";
+import type { Access, Admission } from "../auth/access.ts";
+import type { Connection } from "../connections/connection.ts";
+import type { ConnectionManager } from "../connections/connection-manager.ts";
+import { encodeFrame } from "../connections/frame.ts";
+import type { Logger } from "../logger.ts";
+import { MAX_CLIENT_MESSAGE_BYTES } from "../protocol/client-message.ts";
+import { CLOSE_CODE } from "../protocol/close-code.ts";
+import { WebSocketMessage } from "../protocol/message.ts";
+import type { Problem } from "./problem.ts";
+import { problemDocument } from "./problem.ts";
+import type { ViewerRequest } from "./viewer-request.ts";
+import { readViewerRequest } from "./viewer-request.ts";
+import { fitReason, WsTransport } from "./ws-transport.ts";
+
+/** `ws` itself cuts frames beyond this off (1009) without taking them into memory; smaller ones can be answered. */
+const MAX_PAYLOAD_BYTES = 16 * MAX_CLIENT_MESSAGE_BYTES;
+
+export interface UpgradeHandlerOptions {
+  basePath: string;
+  trustProxy: boolean;
+  manager: ConnectionManager;
+  access: Access;
+  logger: Logger;
+}
+
+/** Takes WebSocket upgrades under `basePath` and makes connections of them. */
+export class UpgradeHandler {
+  readonly #options: UpgradeHandlerOptions;
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: MAX_PAYLOAD_BYTES,
+  });
+  #isClosed = false;
+
+  constructor(options: UpgradeHandlerOptions) {
+    this.#options = options;
+  }
+
+  /** Takes the upgrade over; false, and nothing is touched, when it is not for a path under `basePath`. */
+  handle(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const { basePath } = this.#options;
+    const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
+    if (path !== basePath && !path.startsWith(`${basePath}/`)) return false;
+    // Until the handshake nobody else listens, and an unheard error would end the process.
+    const ignoreError = () => socket.destroy();
+    socket.on("error", ignoreError);
+    this.#admit(request, socket, head, ignoreError).catch((error: unknown) => {
+      this.#options.logger.error({ error }, "an upgrade failed");
+      socket.destroy();
+    });
+    return true;
+  }
+
+  /** From here on upgrades are answered with 503. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  async #admit(request: IncomingMessage, socket: Duplex, head: Buffer, ignoreError: () => void): Promise<void> {
+    const { access, basePath, logger } = this.#options;
+    if (this.#isClosed) return refuseUpgrade(socket, { status: 503, detail: "the server is shutting down" });
+    const viewer = readViewerRequest(request.url ?? "/", basePath);
+    let admission: Admission | { failure: unknown };
+    try {
+      admission = await access.admitViewer(request, viewer.token);
+    } catch (failure) {
+      logger.error({ error: failure }, "`authenticate` failed; the viewer is refused");
+      admission = { failure };
+    }
+    if (socket.destroyed) return;
+    if (this.#isClosed) return refuseUpgrade(socket, { status: 503, detail: "the server is shutting down" });
+    // A browser sees no status of a refused upgrade, but it sees a close code: that tells it not to come again.
+    if ("refusal" in admission && admission.refusal.status === 403) {
+      logger.debug({ address: this.#remoteAddress(request), ...admission.refusal }, "upgrade refused");
+      return refuseUpgrade(socket, admission.refusal);
+    }
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.off("error", ignoreError);
+      if ("failure" in admission)
+        refuseViewer(webSocket, CLOSE_CODE.internalError, "authentication failed on the server");
+      else if ("refusal" in admission) refuseViewer(webSocket, CLOSE_CODE.unauthenticated, admission.refusal.detail);
+      else if (viewer.problem !== null) refuseViewer(webSocket, CLOSE_CODE.badMessage, viewer.problem);
+      else this.#open(webSocket, socket, viewer, admission, this.#remoteAddress(request));
+    });
+  }
+
+  #open(
+    webSocket: WebSocket,
+    socket: Duplex,
+    viewer: ViewerRequest,
+    { principal }: { principal: Connection["principal"] },
+    remoteAddress: string | null,
+  ): void {
+    const { manager, logger } = this.#options;
+    const clientId = viewer.clientId ?? randomUUID();
+    const connection = manager.open(new WsTransport(webSocket, socket), {
+      clientId,
+      remoteAddress,
+      principal,
+      topics: viewer.topics,
+      since: viewer.since,
+    });
+    webSocket.on("message", (data, isBinary) => manager.receive(connection, data as Buffer, isBinary));
+    webSocket.on("ping", () => manager.sawLife(connection));
+    webSocket.on("pong", () => manager.sawLife(connection));
+    webSocket.on("close", () => manager.remove(connection));
+    // A broken frame or a lost network; "close" follows.
+    webSocket.on("error", (error) => logger.debug({ clientId, reason: error.message }, "socket error"));
+    socket.on("drain", () => connection.drained());
+  }
+
+  #remoteAddress(request: IncomingMessage): string | null {
+    const forwarded = this.#options.trustProxy ? request.headers["x-forwarded-for"] : undefined;
+    // The last entry is the one our own proxy wrote; those before it anybody may have made up.
+    return (
+      String(forwarded ?? "")
+        .split(",")
+        .at(-1)
+        ?.trim() ||
+      (request.socket.remoteAddress ?? null)
+    );
+  }
+}
+
+/** Answers an upgrade with a problem document instead of a handshake. */
+export function refuseUpgrade(socket: Duplex, problem: Problem): void {
+  const body = JSON.stringify(problemDocument(problem));
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    "content-type: application/problem+json; charset=utf-8",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
+
+const ERROR_CODES: Readonly<Record<number, string>> = {
+  [CLOSE_CODE.badMessage]: "bad_message",
+  [CLOSE_CODE.unauthenticated]: "unauthenticated",
+  [CLOSE_CODE.internalError]: "internal_error",
+};
+
+/** Says in full what was wrong, as a close reason is short, and closes. */
+function refuseViewer(webSocket: WebSocket, code: number, reason: string): void {
+  webSocket.on("error", () => webSocket.terminate());
+  const content = { code: ERROR_CODES[code] ?? "refused", message: reason };
+  webSocket.send(encodeFrame(new WebSocketMessage({ type: "error", content })).bytes, { binary: false });
+  webSocket.close(code, fitReason(reason));
+}

@@ -1,0 +1,21 @@
+export type { Bridge } from "./bridge.ts";
+export { createBridge } from "./bridge.ts";
+export type { Authenticate, BridgeOptions, ConnectionSetting, Principal, QueueEventsLike } from "./config.ts";
+export type { MessageContext, MessageHandler } from "./connections/client-message-router.ts";
+export type { ConnectionManagerOptions, OpenOptions } from "./connections/connection-manager.ts";
+export { ConnectionManager } from "./connections/connection-manager.ts";
+export type { Transport } from "./connections/transport.ts";
+export {
+  BridgeClosedError,
+  BullcastError,
+  InvalidCursorError,
+  InvalidHandlerError,
+  InvalidMessageError,
+  InvalidQueueError,
+  InvalidSettingsError,
+} from "./errors.ts";
+export type { Health, Stats } from "./http/schemas.ts";
+export type { WebSocketNotifierOptions } from "./notifier/web-socket-notifier.ts";
+export { WebSocketNotifier } from "./notifier/web-socket-notifier.ts";
+export type { MessageFields, MessageMeta } from "./protocol/message.ts";
+export { WebSocketMessage } from "./protocol/message.ts";

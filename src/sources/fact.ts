@@ -1,0 +1,99 @@
+/** Id of a Redis stream entry, `<milliseconds>-<sequence>`; the milliseconds are Redis' clock. */
+export type StreamId = string;
+
+interface FactOfQueue {
+  queue: string;
+  /** Entry this fact was read from. */
+  streamId: StreamId;
+  /** When it happened, by Redis' clock, epoch ms. */
+  atMs: number;
+}
+
+interface FactOfJob extends FactOfQueue {
+  jobId: string;
+}
+
+/** A fact about one job, read from BullMQ and normalised. */
+export type JobEvent = FactOfJob &
+  (
+    | { kind: "added"; name: string | null }
+    | { kind: "waiting"; previous: string | null }
+    | { kind: "delayed"; dueAtMs: number }
+    | { kind: "progress"; value: unknown }
+    | { kind: "completed"; value: unknown }
+    | { kind: "failed"; reason: string | null }
+    | { kind: "active" | "stalled" | "waiting-children" | "removed" }
+  );
+
+/** A fact about a whole queue. */
+export type QueueEvent = FactOfQueue &
+  ({ kind: "paused" | "resumed" | "drained" } | { kind: "cleaned"; count: number | null });
+
+/** One line of a job's log, or, with `dropped`, the mark that lines are missing here. */
+export type LogEvent = FactOfJob & {
+  kind: "log";
+  level: string | null;
+  /** Null where lines are missing. */
+  content: string | null;
+  /** When the worker logged it, by the worker's clock, epoch ms. */
+  loggedAtMs: number | null;
+  /** Further fields of the log call. */
+  data: unknown;
+  /** How many lines are missing here; null on ordinary lines. */
+  dropped: number | null;
+};
+
+export type Fact = JobEvent | QueueEvent | LogEvent;
+
+/** How far a queue's two streams have been read. */
+export interface Position {
+  events: StreamId;
+  logs: StreamId;
+}
+
+/** Facts of one queue in the order in which viewers must see them. */
+export interface FactBatch {
+  queue: string;
+  /** Where the streams stood before the first fact. */
+  start: Position;
+  /** Where they stand after the last one; entries that made no fact are counted in. */
+  end: Position;
+  facts: Fact[];
+}
+
+/** Takes facts in. */
+export interface FactSink {
+  /**
+   * Hands facts on. Calls are carried out in the order in which they were made. Resolves when the facts are handed on;
+   * a source SHOULD wait for that before it reads more, so that a slow sink slows the reading. MUST NOT reject.
+   */
+  accept(batches: readonly FactBatch[]): Promise<void>;
+}
+
+/** State of a source as health and statistics show it. */
+export type SourceState = "connecting" | "reading" | "reconnecting" | "taken_over" | "closed";
+
+export interface SourceStatus {
+  kind: "event-stream" | "queue-events" | "log-stream" | "log-pub-sub";
+  /** Null for a source that is not bound to one queue. */
+  queue: string | null;
+  state: SourceState;
+  /** Age of the newest entry when it was handed on, ms; 0 when there is nothing more to read; null when not known. */
+  lag_ms: number | null;
+  /** Entries that could not be read. */
+  malformed: number;
+  /** Times history was found missing. */
+  gaps: number;
+}
+
+/** Milliseconds part of a stream id. */
+export function millisecondsOf(id: StreamId): number {
+  return Number(id.slice(0, id.indexOf("-")));
+}
+
+/** Orders stream ids: negative when `a` comes before `b`. */
+export function compareStreamIds(a: StreamId, b: StreamId): number {
+  return (
+    millisecondsOf(a) - millisecondsOf(b) || Number(a.slice(a.indexOf("-") + 1)) - Number(b.slice(b.indexOf("-") + 1))
+  );
+}

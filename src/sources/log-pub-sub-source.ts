@@ -1,0 +1,115 @@
+import { z } from "zod";
+import type { ConnectionSetting } from "../config.ts";
+import { QUEUE_NAME_PATTERN } from "../config.ts";
+import type { Logger } from "../logger.ts";
+import { describeIssues, inputIssues } from "../protocol/client-message.ts";
+import type { SourceStatus } from "./fact.ts";
+import { MalformedCounter } from "./malformed-counter.ts";
+import { describeError, RedisConnection } from "./redis-connections.ts";
+
+/** A log line as any program may publish it, as JSON. */
+const publishedLineSchema = z.object({
+  queue: z.string().regex(QUEUE_NAME_PATTERN, { error: "a queue name without a colon" }),
+  task_id: z.union([z.string().min(1), z.number().transform(String)]),
+  level: z.string().max(32).nullish(),
+  content: z.string(),
+  timestamp: z
+    .union([z.iso.datetime({ offset: true }), z.number().min(0).max(8.64e15)], {
+      error: "ISO 8601 or epoch milliseconds",
+    })
+    .optional(),
+});
+
+/** One published log line; `job` is null for plain text, of which only the channel is known. */
+export interface PublishedLine {
+  channel: string;
+  job: { queue: string; jobId: string } | null;
+  level: string | null;
+  content: string;
+  /** When it was logged, by its publisher's clock, else by ours; epoch ms. */
+  atMs: number;
+}
+
+/**
+ * Log lines from Redis pub/sub channels, for workers in any language that already publish theirs. At most once: what
+ * is published while the bridge is not connected is lost, and nobody can tell.
+ */
+export class LogPubSubSource {
+  readonly #connection: RedisConnection;
+  readonly #channels: readonly string[];
+  readonly #accept: (line: PublishedLine) => void;
+  readonly #logger: Logger;
+  readonly #malformed: MalformedCounter;
+  #isSubscribed = false;
+
+  constructor(options: {
+    connection: ConnectionSetting;
+    /** Channels, or patterns where they hold `*`, `?` or `[`. */
+    channels: readonly string[];
+    accept: (line: PublishedLine) => void;
+    logger: Logger;
+  }) {
+    this.#connection = new RedisConnection(options.connection);
+    this.#channels = options.channels;
+    this.#accept = options.accept;
+    this.#logger = options.logger;
+    this.#malformed = new MalformedCounter(options.logger);
+  }
+
+  /** Why nothing arrives; null while subscribed. */
+  get problem(): string | null {
+    return this.#isSubscribed ? this.#connection.problem : (this.#connection.problem ?? "not subscribed yet");
+  }
+
+  start(): void {
+    const { client } = this.#connection;
+    client.on("message", (channel, text) => this.#received(channel, text));
+    client.on("pmessage", (_pattern, channel, text) => this.#received(channel, text));
+    client.on("ready", () => void this.#subscribe());
+    client.on("close", () => {
+      this.#isSubscribed = false;
+    });
+    this.#connection.open();
+  }
+
+  status(): SourceStatus {
+    const state = this.#isSubscribed ? "reading" : "reconnecting";
+    return { kind: "log-pub-sub", queue: null, state, lag_ms: null, malformed: this.#malformed.count, gaps: 0 };
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  async #subscribe(): Promise<void> {
+    const patterns = this.#channels.filter((channel) => /[*?[]/.test(channel));
+    const plain = this.#channels.filter((channel) => !patterns.includes(channel));
+    try {
+      if (plain.length > 0) await this.#connection.client.subscribe(...plain);
+      if (patterns.length > 0) await this.#connection.client.psubscribe(...patterns);
+      this.#isSubscribed = true;
+    } catch (error) {
+      this.#connection.problem = `cannot subscribe to the log channels: ${describeError(error)}`;
+      this.#logger.warn({ channels: this.#channels, reason: describeError(error) }, "log channels not subscribed");
+    }
+  }
+
+  #received(channel: string, text: string): void {
+    let given: unknown;
+    try {
+      given = JSON.parse(text);
+    } catch {
+      // Plain text is a log line too.
+    }
+    if (typeof given !== "object" || given === null) {
+      return this.#accept({ channel, job: null, level: null, content: text, atMs: Date.now() });
+    }
+    const line = publishedLineSchema.safeParse(given);
+    if (!line.success) {
+      return this.#malformed.add({ channel, reason: describeIssues(inputIssues(line.error, given, "message")) });
+    }
+    const { queue, task_id, level, content, timestamp } = line.data;
+    const atMs = timestamp === undefined ? Date.now() : new Date(timestamp).getTime();
+    this.#accept({ channel, job: { queue, jobId: task_id }, level: level ?? null, content, atMs });
+  }
+}

@@ -1,0 +1,93 @@
+import type { RedisOptions } from "ioredis";
+import { Redis } from "ioredis";
+import type { ConnectionSetting } from "../config.ts";
+import { isRedisLike } from "../config.ts";
+
+/** Longest wait between two attempts to reconnect; health is to be good again soon after Redis is. */
+const MAX_RECONNECT_DELAY_MS = 1000;
+const CONNECT_TIMEOUT_MS = 5000;
+
+/**
+ * Options of every connection the bridge opens. Commands fail at once while Redis is away: each caller has its own way
+ * to wait, and a command that silently waits for a server to come back could block a request for ever.
+ */
+const OPTIONS = {
+  lazyConnect: true,
+  maxRetriesPerRequest: 0,
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  connectTimeout: CONNECT_TIMEOUT_MS,
+  connectionName: "bullcast",
+  retryStrategy: (attempt: number) => Math.min(MAX_RECONNECT_DELAY_MS, 50 * 2 ** attempt) * (0.5 + Math.random() / 2),
+  // What an application's own options may say otherwise: BullMQ's keys have no key prefix, and replies are read as lists.
+  keyPrefix: "",
+  replyMapping: "legacy",
+} as const;
+
+/** One connection and the last reason why it was not usable. */
+export class RedisConnection {
+  readonly client: Redis;
+  /** Null while the connection is usable. */
+  problem: string | null = "not connected yet";
+
+  constructor(setting: ConnectionSetting) {
+    this.client = connect(setting);
+    this.client.on("error", (error) => {
+      this.problem = describeError(error);
+    });
+    this.client.on("close", () => {
+      this.problem ??= "the connection to Redis was lost";
+    });
+    this.client.on("ready", () => {
+      this.problem = null;
+    });
+  }
+
+  /** Starts to connect and goes on trying. */
+  open(): void {
+    // A first attempt that fails is reported by the "error" event as every later one is.
+    if (this.client.status === "wait") this.client.connect().catch(() => undefined);
+  }
+
+  /** Whether the connection became usable within this time, ms. */
+  async whenReady(timeoutMs: number): Promise<boolean> {
+    if (this.client.status === "ready") return true;
+    return new Promise((resolve) => {
+      const finish = (isReady: boolean) => {
+        clearTimeout(timer);
+        this.client.off("ready", onReady).off("end", onEnd);
+        resolve(isReady);
+      };
+      const onReady = () => finish(true);
+      const onEnd = () => finish(false);
+      const timer = setTimeout(finish, timeoutMs, false);
+      this.client.once("ready", onReady).once("end", onEnd);
+    });
+  }
+
+  /** Drops the socket and connects anew: for one that no longer answers. */
+  reconnect(reason: string): void {
+    this.problem = reason;
+    this.client.disconnect(true);
+  }
+
+  /** Ends the connection at once; QUIT could wait for ever on a server that hangs. */
+  close(): void {
+    this.client.disconnect();
+  }
+}
+
+function connect(setting: ConnectionSetting): Redis {
+  if (isRedisLike(setting)) return setting.duplicate(OPTIONS) as Redis;
+  if (typeof setting === "string") return new Redis(setting, OPTIONS);
+  return new Redis({ ...(setting as Omit<RedisOptions, "replyMapping">), ...OPTIONS });
+}
+
+/** What an error says; a refused connection to a name with several addresses has no message of its own. */
+export function describeError(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(describeError).join("; ");
+  if (!(error instanceof Error)) return String(error);
+  // What ioredis says when a connection ends under a command that may not be sent again.
+  if (error.name === "MaxRetriesPerRequestError") return "the connection to Redis was lost";
+  return error.message || ("code" in error ? String(error.code) : error.name);
+}
