@@ -1,0 +1,80 @@
+// `npm run screenshots`: makes the pictures in docs/images from the running demo.
+import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { freePort } from "./private-redis.mjs";
+import { ensureBuild, ensureDependencies, ensureTestTools, ROOT, runMain, say } from "./setup.mjs";
+
+const PICTURES = [
+  { file: "page.png", width: 1280, height: 800, colorScheme: "light" },
+  { file: "page-dark-phone.png", width: 390, height: 844, colorScheme: "dark" },
+];
+/** As for the tests: headless, and quiet on a machine without a network. */
+const CHROMIUM_ARGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+await runMain(async () => {
+  await ensureDependencies();
+  await ensureTestTools();
+  await ensureBuild();
+  const { chromium } = await import("playwright-core");
+  const folder = join(ROOT, "docs/images");
+  mkdirSync(folder, { recursive: true });
+
+  const { REDIS_URL: _, ...environment } = process.env;
+  const demo = spawn(process.execPath, ["scripts/demo.mjs"], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...environment, PORT: String(await freePort()) },
+  });
+  const ended = new Promise((resolve) => demo.once("exit", resolve));
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
+    args: CHROMIUM_ARGS,
+  });
+  try {
+    const url = await pageUrl(demo);
+    const pages = await Promise.all(
+      PICTURES.map(async ({ width, height, colorScheme }) => {
+        const page = await browser.newPage({ viewport: { width, height }, colorScheme, deviceScaleFactor: 2 });
+        await page.goto(url);
+        return page;
+      }),
+    );
+    for (const [index, page] of pages.entries()) {
+      await page.waitForFunction(() => document.querySelectorAll("[data-job]").length >= 9, null, { timeout: 60_000 });
+      // A job at work, with some lines, is the one to look into.
+      const busy = page.locator('[data-job^="images:"][data-state="active"]:has(.log-line[data-level="warn"])').first();
+      await busy.locator("summary").click({ timeout: 60_000 });
+      await page.evaluate(() => scrollTo(0, 0));
+      await busy.locator('.log-line[data-level="debug"]').nth(1).waitFor({ timeout: 60_000 });
+      const { file } = PICTURES[index];
+      await page.screenshot({ path: join(folder, file), animations: "disabled" });
+      say(`docs/images/${file}`);
+    }
+  } finally {
+    await browser.close();
+    demo.kill("SIGTERM");
+    await ended;
+  }
+});
+
+/** The address the demo prints. */
+function pageUrl(demo) {
+  return new Promise((resolve, reject) => {
+    let output = "";
+    demo.stdout.on("data", (chunk) => {
+      output += chunk;
+      const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(output)?.[0];
+      if (url) resolve(url);
+    });
+    demo.once("exit", () => reject(new Error(`the demo ended early:\n${output}`)));
+  });
+}
