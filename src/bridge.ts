@@ -83,7 +83,13 @@ export class Bridge {
       prefix,
       logger: partLogger(logger, "notifier"),
     });
-    this.#eventStream = new EventStreamSource({ connection, prefix, sink: this.#notifier, logger: this.#sourceLogger });
+    this.#eventStream = new EventStreamSource({
+      connection,
+      queries: this.#queries,
+      prefix,
+      sink: this.#notifier,
+      logger: this.#sourceLogger,
+    });
     this.#pubSub =
       settings.logChannels.length === 0
         ? null
@@ -130,15 +136,15 @@ export class Bridge {
    * queue that does not exist yet is shown as soon as it does. Attaching one again changes nothing.
    *
    * @throws {InvalidQueueError} when it is neither, or the instance has another prefix than the bridge.
+   * @throws {BridgeClosedError} after `close()`.
    */
   attachQueue(queue: string | QueueEventsLike): void {
     const name = queueNameOf(queue);
+    if (this.#closed) throw new BridgeClosedError(`queue "${name}" cannot be attached: the bridge is closed`);
     const instance = typeof queue === "string" ? null : queue;
     if (instance) this.#checkPrefix(instance);
     this.#detached.delete(name);
     if (this.#queues.has(name) && (instance === null || this.#queues.get(name) === instance)) return;
-    if (this.#queues.has(name)) this.detachQueue(name);
-    this.#detached.delete(name);
     this.#queues.set(name, instance);
     if (this.#started) this.#read(name, instance, Date.now());
   }
@@ -160,6 +166,7 @@ export class Bridge {
 
   /** Takes WebSocket upgrades under `basePath` from a server; others are left to whoever else listens. */
   attach(server: Server): void {
+    if (this.#servers.some((attached) => attached.server === server)) return;
     const listener = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       if (this.#upgrades.handle(request, socket, head) || server.listenerCount("upgrade") > 1) return;
       // Nobody else would ever answer it.
@@ -181,7 +188,8 @@ export class Bridge {
   /**
    * Sends a message of the application's to one client, or to all; answers how many connections it reached.
    *
-   * @throws {InvalidMessageError} when its type is malformed or the protocol's own, or it cannot be written as JSON.
+   * @throws {InvalidMessageError} when its type is malformed or the protocol's own, its meta has a `cursor`, or it
+   * cannot be written as JSON.
    */
   notify(message: MessageFields, options: { clientId?: string | undefined } = {}): number {
     return this.#manager.notify(message, options);
@@ -210,6 +218,7 @@ export class Bridge {
       commands: this.#commands.problem,
       logChannels: this.#pubSub?.problem ?? null,
       discovery: this.#discovery?.problem ?? null,
+      unreadable: this.#eventStream.feedProblems,
       takenOver: [...this.#queueEvents].flatMap(([queue, { takenOver }]) =>
         takenOver ? [{ queue, reason: takenOver }] : [],
       ),
@@ -229,13 +238,16 @@ export class Bridge {
     this.#startedAtMs = Date.now();
     this.#commands.open();
     this.#pubSub?.start();
-    await this.#commands.whenReady(PATIENCE_MS);
-    if (this.#closed) return;
-    await this.#discovery?.start();
-    if (this.#closed) return;
-    for (const [queue, instance] of this.#queues) this.#read(queue, instance, Date.now());
+    for (const [queue, instance] of this.#queues) this.#read(queue, instance, this.#startedAtMs);
     this.#eventStream.start();
-    await this.#eventStream.settled;
+    await withPatience(this.#settle());
+  }
+
+  /** Resolves when all queues, those found by the first scan included, are read from now on. */
+  async #settle(): Promise<void> {
+    await this.#commands.whenReady(PATIENCE_MS);
+    await this.#discovery?.start();
+    await Promise.all(this.queues.map((queue) => this.#eventStream.feed(queue)?.located));
   }
 
   async #close(): Promise<void> {
@@ -246,25 +258,26 @@ export class Bridge {
     this.#pubSub?.close();
     for (const source of this.#queueEvents.values()) source.close();
     this.#commands.close();
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, PATIENCE_MS);
-    });
-    await Promise.race([this.#eventStream.close(), patience]).finally(() => clearTimeout(timer));
+    await withPatience(this.#eventStream.close());
   }
 
   #discovered(queue: string): void {
-    if (this.#queues.has(queue) || this.#detached.has(queue)) return;
+    if (this.#queues.has(queue) || this.#detached.has(queue) || this.#closed) return;
     this.#sourceLogger.info({ queue }, "queue discovered");
     this.#queues.set(queue, null);
     // Found after the start it is new, or new to us: what it has seen since the start is wanted.
-    if (this.#eventStream.isStarted) this.#read(queue, null, this.#startedAtMs);
+    this.#read(queue, null, this.#startedAtMs);
   }
 
   #read(queue: string, instance: QueueEventsLike | null, attachedAtMs: number): void {
-    this.#notifier.watch(queue);
-    const feed = this.#eventStream.attach(queue, attachedAtMs);
+    let feed = this.#eventStream.feed(queue);
+    if (!feed) {
+      this.#notifier.watch(queue);
+      feed = this.#eventStream.attach(queue, attachedAtMs);
+    }
     if (!instance) return;
+    // A queue that was read by itself, or by another instance, goes on from where that stands.
+    this.#queueEvents.get(queue)?.close();
     const source = new QueueEventsSource({
       instance,
       feed,
@@ -285,12 +298,21 @@ export class Bridge {
   }
 
   #checkPrefix(instance: QueueEventsLike): void {
-    const prefix = instance.opts?.prefix ?? "bull";
+    const { prefix = "bull" } = (instance.opts ?? {}) as { prefix?: string };
     if (prefix === this.#settings.prefix) return;
     throw new InvalidQueueError(
       `the QueueEvents instance of queue "${instance.name}" has the prefix "${prefix}"; this bridge reads "${this.#settings.prefix}": a bridge has one prefix, make another for the other`,
     );
   }
+}
+
+/** Waits for something that may never come, but not for long. */
+async function withPatience(awaited: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, PATIENCE_MS);
+  });
+  await Promise.race([awaited, patience]).finally(() => clearTimeout(timer));
 }
 
 function queueNameOf(queue: string | QueueEventsLike): string {

@@ -20,7 +20,7 @@ export type Authenticate = (request: IncomingMessage) => Principal | null | Prom
 /** The part of BullMQ's `QueueEvents` that bullcast uses; any bullmq 5 or 6 instance has it. */
 export interface QueueEventsLike {
   readonly name: string;
-  readonly opts?: { prefix?: string | undefined };
+  readonly opts?: object;
   on(event: string, listener: (...args: never[]) => void): unknown;
   off(event: string, listener: (...args: never[]) => void): unknown;
 }
@@ -49,9 +49,12 @@ export function isQueueEventsLike(value: unknown): value is QueueEventsLike {
 export const QUEUE_NAME_PATTERN = /^[^:]{1,256}$/;
 
 function isConnection(value: unknown): boolean {
-  if (typeof value !== "string") return typeof value === "object" && value !== null && !Array.isArray(value);
+  if (typeof value !== "string") {
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject && (value as { isCluster?: unknown }).isCluster !== true;
+  }
   if (value.startsWith("/")) return true;
-  return URL.canParse(value) && ["redis:", "rediss:"].includes(new URL(value).protocol);
+  return /^rediss?:\/\//.test(value) && URL.canParse(value);
 }
 
 function isFunction(value: unknown): boolean {
@@ -82,7 +85,9 @@ const flag = (fallback: boolean) => z.boolean().default(fallback).describe("true
 const bridgeShape = {
   connection: z
     .custom<ConnectionSetting>(isConnection)
-    .describe("a redis:// or rediss:// URL, a unix socket's absolute path, ioredis options or an ioredis instance"),
+    .describe(
+      "a redis:// or rediss:// URL, a unix socket's absolute path, ioredis options or an ioredis instance (no Redis Cluster)",
+    ),
   queues: z
     .array(z.union([z.string().regex(QUEUE_NAME_PATTERN), z.custom<QueueEventsLike>(isQueueEventsLike)]))
     .default([])
@@ -109,7 +114,12 @@ const bridgeShape = {
     .default([])
     .describe("origins such as https://app.example.com: scheme and host, no path"),
   allowedHosts: z
-    .array(z.string().regex(/^[A-Za-z0-9.-]+$|^\[[0-9a-fA-F:.]+\]$/))
+    .array(
+      z
+        .string()
+        .toLowerCase()
+        .regex(/^[a-z0-9.-]+$|^\[[0-9a-f:.]+\]$/),
+    )
     .default([])
     .describe("host names such as bridge.internal: no scheme, no port"),
   insecure: flag(false),
@@ -200,8 +210,7 @@ export function readSetting(name: string, text: string): unknown {
 
 /**
  * The settings that stand in environment variables; empty variables count as unset.
- *
- * @throws {InvalidSettingsError} when a `BULLCAST_...` variable is not known, so that a typing error is not ignored.
+ * `BULLCAST_...` variables that are not known are handed on too, so that a typing error is refused and not ignored.
  */
 export function readEnvironment(environment: NodeJS.ProcessEnv): Record<string, unknown> {
   const given: Record<string, unknown> = {};
@@ -219,15 +228,20 @@ export function readEnvironment(environment: NodeJS.ProcessEnv): Record<string, 
 function describeSetting(name: string, value: unknown): string {
   if (value === undefined) return "nothing";
   if (SECRETS.includes(name)) return "****";
-  if (name === "connection" && typeof value === "string") return describeGiven(maskUrl(value));
+  // Whatever was meant by a name that is not known may be a secret.
+  if (!(name in serverShape)) return `a value of type ${typeof value}`;
+  if (name === "connection" && typeof value === "string")
+    return describeGiven(value.replace(/^.*@/s, "****@").replace(/\?.*$/s, "?****"));
   if (typeof value === "function") return "a function";
   if (name === "connection" || name === "logger") return `a value of type ${value === null ? "null" : typeof value}`;
+  if (Array.isArray(value))
+    return `[${value.map((item) => (typeof item === "string" ? describeGiven(item) : `a value of type ${typeof item}`)).join(", ")}]`;
   return describeGiven(value);
 }
 
-/** A Redis URL without its password, for logs and errors. */
+/** A Redis URL without its passwords, for logs and errors. */
 export function maskUrl(url: string): string {
-  return url.replace(/^([a-z]+:\/\/[^:@/]*):.*@/i, "$1:****@");
+  return url.replace(/^([a-z]+:\/\/[^:@/]*):.*@/i, "$1:****@").replace(/([?&]password=)[^&]*/i, "$1****");
 }
 
 function nameForPeople(name: string): string {

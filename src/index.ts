@@ -2,6 +2,7 @@ export type { Bridge } from "./bridge.ts";
 export { createBridge } from "./bridge.ts";
 export type { Authenticate, BridgeOptions, ConnectionSetting, Principal, QueueEventsLike } from "./config.ts";
 export type { MessageContext, MessageHandler } from "./connections/client-message-router.ts";
+export type { Connection } from "./connections/connection.ts";
 export type { ConnectionManagerOptions, OpenOptions } from "./connections/connection-manager.ts";
 export { ConnectionManager } from "./connections/connection-manager.ts";
 export type { Transport } from "./connections/transport.ts";

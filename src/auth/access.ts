@@ -19,6 +19,8 @@ export interface AccessSettings {
 /** What stands for a viewer who is let in without a name. */
 export type Admission = { principal: Principal | null } | { refusal: Refusal };
 
+/** Whoever presents the admin token; no name an application would give. */
+const ADMIN: Principal = { id: "(admin token)" };
 const LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 /** A request that came through a proxy says nothing about where it began, though the proxy is on loopback. */
 const PROXY_HEADER = /^(forwarded|x-forwarded-.*|x-real-ip|via)$/;
@@ -49,15 +51,18 @@ export class Access {
 
   /**
    * Who is behind a WebSocket upgrade. The admin token, as a bearer token or in the `token` parameter, admits always.
-   * Rejects when `authenticate` does.
+   * Rejects when `authenticate` does, or answers something else than it should.
    */
   async admitViewer(request: IncomingMessage, tokenParameter: string | null): Promise<Admission> {
     const refusal = this.#refuseOrigin(request);
     if (refusal) return { refusal };
     const token = bearerToken(request) ?? tokenParameter;
-    if (this.#isAdmin(token)) return { principal: { id: "admin" } };
+    if (this.#isAdmin(token)) return { principal: ADMIN };
     if (this.#settings.authenticate) {
       const principal = await this.#settings.authenticate(request);
+      if (principal && !(typeof principal.id === "string" && principal.id !== "")) {
+        throw new TypeError("`authenticate` must answer null or an object whose `id` is a string that is not empty");
+      }
       return principal ? { principal } : { refusal: { status: 401, detail: "these credentials are not accepted" } };
     }
     if (this.#adminDigest && token !== null) return { refusal: { status: 401, detail: "this is not the admin token" } };
@@ -80,8 +85,7 @@ export class Access {
   }
 
   #refuseStranger(request: IncomingMessage, whatToSet: string): Refusal | null {
-    if (this.#settings.insecure) return null;
-    const reason = this.#whyNotLocal(request);
+    const reason = this.#settings.insecure ? this.#whyNotInsecurely(request) : this.#whyNotLocal(request);
     return reason === null ? null : { status: 403, detail: `${reason}; to serve others set ${whatToSet}` };
   }
 
@@ -90,9 +94,18 @@ export class Access {
     if (Object.keys(headers).some((name) => PROXY_HEADER.test(name))) {
       return "only direct requests from this machine are served, and this one came through a proxy";
     }
-    const host = hostName(headers.host);
+    return this.#whyNotHost(headers.host);
+  }
+
+  /** Where hosts are named they hold for `insecure` too: a name that an attacker points here is none of them. */
+  #whyNotInsecurely({ headers }: IncomingMessage): string | null {
+    return this.#settings.allowedHosts.length === 0 ? null : this.#whyNotHost(headers.host);
+  }
+
+  #whyNotHost(header: string | undefined): string | null {
+    const host = hostName(header);
     if (host !== null && [...LOCAL_HOSTS, ...this.#settings.allowedHosts].includes(host)) return null;
-    const given = (headers.host ?? "nothing").slice(0, 200);
+    const given = (header ?? "nothing").slice(0, 200);
     return `host ${given} is neither local nor in \`allowedHosts\` (BULLCAST_ALLOWED_HOSTS)`;
   }
 

@@ -129,8 +129,7 @@ export class ClientMessageRouter {
       try {
         await handler.handle(content, { clientId, principal, requestId });
       } catch (error) {
-        this.#logger.error({ clientId, type: message.type, error }, "the handler of a custom message failed");
-        this.#error(connection, "handler_failed", `the handler of "${message.type}" failed`, requestId);
+        this.#handlerFailed(connection, message, error);
       }
     });
   }
@@ -151,9 +150,15 @@ export class ClientMessageRouter {
       connection.badMessages = 0;
       use(content.data);
     } catch (error) {
-      if (!(error instanceof BullcastError)) throw error;
-      this.#refuse(connection, "bad_message", error.message, requestId);
+      if (error instanceof BullcastError) this.#refuse(connection, "bad_message", error.message, requestId);
+      // An application's schema may throw, and so may ours on a value nested very deeply.
+      else this.#handlerFailed(connection, message, error);
     }
+  }
+
+  #handlerFailed(connection: Connection, { type, meta }: ClientMessage, error: unknown): void {
+    this.#logger.error({ err: error, clientId: connection.clientId, type }, "a client message could not be handled");
+    this.#error(connection, "handler_failed", `the handler of "${type}" failed`, meta.request_id);
   }
 
   #refuse(connection: Connection, code: ErrorCode, text: string, requestId?: RequestId): void {

@@ -40,6 +40,9 @@ export interface OpenOptions extends ConnectionDetails {
   since: readonly string[] | null;
 }
 
+/** Largest part of an outbox's bytes that one message may take. */
+const MAX_SHARE_OF_OUTBOX = 1 / 4;
+
 /** How long `close()` waits for closing handshakes before it destroys the sockets. */
 const CLOSE_GRACE_MS = 1000;
 
@@ -123,8 +126,8 @@ export class ConnectionManager {
       client_id: connection.clientId,
       protocol: PROTOCOL_VERSION,
       topics,
-      heartbeat_interval: this.#options.heartbeatInterval,
-      heartbeat_timeout: this.#options.heartbeatTimeout,
+      heartbeat_interval: this.#options.enableHeartbeat ? this.#options.heartbeatInterval : null,
+      heartbeat_timeout: this.#options.enableHeartbeat ? this.#options.heartbeatTimeout : null,
     });
     if (topics.length > 0) this.#subscribeAtStart(connection, topics, since);
     return connection;
@@ -202,7 +205,7 @@ export class ConnectionManager {
   /** Sends a message once to each connection subscribed to any of the topics; answers how many that were. */
   publish(message: WebSocketMessage, topics: readonly Topic[]): number {
     if (!topics.some((topic) => this.#index.has(topic))) return 0;
-    const frame = encodeFrame(message);
+    const frame = this.#encodeBounded(message);
     let reached = 0;
     this.#publish += 1;
     for (const topic of topics) {
@@ -218,13 +221,17 @@ export class ConnectionManager {
   /**
    * Sends an application's message to one client, or to all of them; answers how many it reached.
    *
-   * @throws {InvalidMessageError} when its type is malformed or the protocol's own, or it cannot be written as JSON.
+   * @throws {InvalidMessageError} when its type is malformed or the protocol's own, its meta has a `cursor`, or it
+   * cannot be written as JSON.
    */
   notify(fields: MessageFields, { clientId }: { clientId?: string | undefined } = {}): number {
     if (typeof fields.type !== "string" || !CUSTOM_TYPE_PATTERN.test(fields.type) || isProtocolType(fields.type)) {
       throw new InvalidMessageError(
         `"${fields.type}" cannot be sent by an application: expected ${CUSTOM_TYPE_PATTERN.source} and no protocol type`,
       );
+    }
+    if (fields.meta && "cursor" in fields.meta) {
+      throw new InvalidMessageError("meta.cursor cannot be set by an application: clients keep it to resume");
     }
     const frame = encodeFrame(new WebSocketMessage(fields));
     if (clientId !== undefined) return this.#connections.get(clientId)?.deliver(frame) ? 1 : 0;
@@ -257,6 +264,14 @@ export class ConnectionManager {
       };
     });
     for (const connection of this.#closing) connection.terminate();
+  }
+
+  /** A content that alone would fill a good part of an outbox, say a job's result of megabytes, is left out and said so. */
+  #encodeBounded(message: WebSocketMessage): Frame {
+    const frame = encodeFrame(message);
+    if (frame.bytes.length <= this.#options.maxQueueBytes * MAX_SHARE_OF_OUTBOX) return frame;
+    const meta = { ...message.meta, omitted_bytes: frame.bytes.length };
+    return encodeFrame(new WebSocketMessage({ ...message, content: null, meta }));
   }
 
   /** From here on the connection is not served any more; its socket may take a moment to close. */

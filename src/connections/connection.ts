@@ -6,9 +6,6 @@ import type { OutboxLimits } from "./outbox.ts";
 import { Outbox } from "./outbox.ts";
 import type { Transport } from "./transport.ts";
 
-/** Bytes a socket may hold unsent before messages wait in the outbox; a few round trips' worth. */
-export const MAX_BUFFERED_BYTES = 64 * 1024;
-
 /** How long a closing handshake may take before the socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 2000;
 
@@ -84,7 +81,7 @@ export class Connection {
   /** Sends a frame now, or keeps it until the socket drains. False when the connection cannot take it. */
   deliver(frame: Frame): boolean {
     if (this.#state !== "open") return false;
-    if (this.outbox.messages === 0 && this.#transport.bufferedBytes < MAX_BUFFERED_BYTES) {
+    if (this.outbox.messages === 0 && !this.#transport.isFull) {
       this.#transport.send(frame.bytes);
     } else if (!this.outbox.push(frame, Date.now())) {
       this.#observer.overflowed(this, this.outbox.clear() + 1);
@@ -99,7 +96,7 @@ export class Connection {
   drained(): void {
     if (this.#state !== "open") return;
     this.#observer.drained(this);
-    while (this.#transport.bufferedBytes < MAX_BUFFERED_BYTES) {
+    while (!this.#transport.isFull) {
       const frame = this.outbox.shift();
       if (!frame) return;
       this.#transport.send(frame.bytes);

@@ -68,7 +68,7 @@ export class Heartbeat {
     this.#sweep += 1;
     const due = this.#slots[this.#sweep % SWEEPS_PER_INTERVAL] ?? new Set();
     for (const connection of due) {
-      if (this.#sweep - connection.lastSeenSweep >= this.#timeoutSweeps) this.#actions.cut(connection);
+      if (this.#sweep - connection.lastSeenSweep > this.#timeoutSweeps) this.#actions.cut(connection);
     }
     this.#actions.ping(due);
   }

@@ -8,11 +8,12 @@ export interface History {
    */
   cursors(topics: Iterable<Topic>): Record<string, string>;
   /**
-   * The names of the queues whose messages since these cursors cannot be given any more.
+   * The names of the queues whose messages since these cursors cannot be given any more; null for a cursor of a queue
+   * that is not attached (any more, or yet).
    *
-   * @throws {InvalidCursorError} when a cursor is forged, damaged or of a queue that is not attached.
+   * @throws {InvalidCursorError} when a cursor is forged or damaged.
    */
-  missedSince(cursors: readonly string[]): string[];
+  missedSince(cursors: readonly string[]): (string | null)[];
 }
 
 /** For a manager without queues. */

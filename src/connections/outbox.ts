@@ -38,11 +38,13 @@ export class Outbox {
     return this.#acceptedAt[this.#head] ?? null;
   }
 
-  /** Takes a frame in, or answers false when that would break a limit; nothing is taken then. */
+  /**
+   * Takes a frame in, or answers false when that would break a limit; nothing is taken then. An empty outbox takes any
+   * frame: one that is larger than the limit could otherwise never be sent.
+   */
   push(frame: Frame, now: number): boolean {
-    if (this.messages >= this.#limits.maxMessages || this.#bytes + frame.bytes.length > this.#limits.maxBytes) {
-      return false;
-    }
+    const isOver = this.#bytes + frame.bytes.length > this.#limits.maxBytes;
+    if (this.messages >= this.#limits.maxMessages || (isOver && this.messages > 0)) return false;
     this.#frames.push(frame);
     this.#acceptedAt.push(now);
     this.#bytes += frame.bytes.length;

@@ -1,13 +1,12 @@
 /**
  * What a connection needs of a socket. `ConnectionManager` runs on anything that keeps these rules.
  *
- * Whoever implements it MUST call the connection's `drained()` when `bufferedBytes` has fallen to zero after it was
- * over `MAX_BUFFERED_BYTES`, and `ConnectionManager.remove()` exactly once when the socket is closed, for whatever
+ * Whoever implements it MUST call the connection's `drained()` each time `isFull` turns false, and `ConnectionManager.remove()` exactly once when the socket is closed, for whatever
  * reason. No method may throw, also not on a socket that is closing or closed.
  */
 export interface Transport {
-  /** Bytes accepted by `send` that the operating system has not taken yet. */
-  readonly bufferedBytes: number;
+  /** Whether the socket has more to write than it should hold; what is to be sent waits in the outbox then. */
+  readonly isFull: boolean;
   /** Sends one text frame. MUST NOT keep or change `bytes`: they are shared with other connections. */
   send(bytes: Buffer): void;
   /** Sends a WebSocket protocol ping; the pong is to be reported through `ConnectionManager.sawLife()`. */

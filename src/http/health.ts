@@ -7,6 +7,8 @@ export interface PartsState {
   commands: string | null;
   logChannels: string | null;
   discovery: string | null;
+  /** Queues that cannot be read although Redis answers. */
+  unreadable: readonly { queue: string; reason: string }[];
   /** Queues whose `QueueEvents` instance the bridge no longer relies on. */
   takenOver: readonly { queue: string; reason: string }[];
 }
@@ -14,7 +16,15 @@ export interface PartsState {
 type Check = Health["checks"][string];
 
 /** Sums the parts up: without the event streams nothing works, without the others less does. */
-export function readHealth({ isStarted, redis, commands, logChannels, discovery, takenOver }: PartsState): Health {
+export function readHealth({
+  isStarted,
+  redis,
+  commands,
+  logChannels,
+  discovery,
+  unreadable,
+  takenOver,
+}: PartsState): Health {
   const checks: Record<string, Check> = {
     redis: check("unhealthy", isStarted ? redis : "the bridge is not started, or closed"),
     // Messages go on without what the hashes say.
@@ -22,6 +32,9 @@ export function readHealth({ isStarted, redis, commands, logChannels, discovery,
   };
   if (logChannels !== null) checks.log_channels = check("degraded", logChannels);
   if (discovery !== null) checks.discovery = check("degraded", discovery);
+  for (const { queue, reason } of unreadable) {
+    checks[`queue:${queue}`] = check("degraded", `queue "${queue}" cannot be read: ${reason}`);
+  }
   for (const { queue, reason } of takenOver) {
     checks[`queue_events:${queue}`] = check(
       "degraded",

@@ -86,7 +86,7 @@ export function createRestRouter(options: RestRouterOptions): RequestHandler {
 
   routes.use((request, response) => {
     const [path = "/"] = request.url.split("?", 1);
-    const isViewerPath = request.method === "GET" && /^\/[^/]*$/.test(path);
+    const isViewerPath = request.method === "GET" && path === "/";
     if (isViewerPath) response.setHeader("upgrade", "websocket");
     sendProblem(response, {
       status: isViewerPath ? 426 : 404,
@@ -135,8 +135,12 @@ function requireJson(request: IncomingMessage, response: ServerResponse, next: (
 /** Errors of the body parser carry a status and a type; whatever else comes here is a fault of ours. */
 function answerError(error: unknown, response: Response, logger: Logger): void {
   const { status, type } = error as { status?: unknown; type?: unknown };
+  if (error instanceof RangeError && !response.headersSent) {
+    const errors = [{ field: "body", expected: "JSON of reasonable depth", given: "JSON nested too deeply" }];
+    return sendProblem(response, { status: 400, detail: "the body is nested too deeply", errors });
+  }
   if (typeof status !== "number" || status >= 500 || response.headersSent) {
-    logger.error({ error }, "a request failed");
+    logger.error({ err: error }, "a request failed");
     if (!response.headersSent) sendProblem(response, { status: 500, detail: "the server failed on this request" });
     return;
   }

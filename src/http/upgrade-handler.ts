@@ -21,6 +21,15 @@ import { fitReason, WsTransport } from "./ws-transport.ts";
 /** `ws` itself cuts frames beyond this off (1009) without taking them into memory; smaller ones can be answered. */
 const MAX_PAYLOAD_BYTES = 16 * MAX_CLIENT_MESSAGE_BYTES;
 
+/** How long a refused viewer may take to close. */
+const REFUSAL_TIMEOUT_MS = 2000;
+
+const ERROR_CODES: Readonly<Record<number, string>> = {
+  [CLOSE_CODE.badMessage]: "bad_message",
+  [CLOSE_CODE.unauthenticated]: "unauthenticated",
+  [CLOSE_CODE.internalError]: "internal_error",
+};
+
 export interface UpgradeHandlerOptions {
   basePath: string;
   trustProxy: boolean;
@@ -38,6 +47,8 @@ export class UpgradeHandler {
     perMessageDeflate: false,
     maxPayload: MAX_PAYLOAD_BYTES,
   });
+  /** Handshaken only to be told why not; no connections, so the manager does not know them. */
+  readonly #refused = new Set<WebSocket>();
   #isClosed = false;
 
   constructor(options: UpgradeHandlerOptions) {
@@ -47,13 +58,14 @@ export class UpgradeHandler {
   /** Takes the upgrade over; false, and nothing is touched, when it is not for a path under `basePath`. */
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const { basePath } = this.#options;
+    if (request.headers.upgrade?.toLowerCase() !== "websocket") return false;
     const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
     if (path !== basePath && !path.startsWith(`${basePath}/`)) return false;
     // Until the handshake nobody else listens, and an unheard error would end the process.
     const ignoreError = () => socket.destroy();
     socket.on("error", ignoreError);
     this.#admit(request, socket, head, ignoreError).catch((error: unknown) => {
-      this.#options.logger.error({ error }, "an upgrade failed");
+      this.#options.logger.error({ err: error }, "an upgrade failed");
       socket.destroy();
     });
     return true;
@@ -62,6 +74,7 @@ export class UpgradeHandler {
   /** From here on upgrades are answered with 503. */
   close(): void {
     this.#isClosed = true;
+    for (const webSocket of this.#refused) webSocket.terminate();
   }
 
   async #admit(request: IncomingMessage, socket: Duplex, head: Buffer, ignoreError: () => void): Promise<void> {
@@ -72,7 +85,7 @@ export class UpgradeHandler {
     try {
       admission = await access.admitViewer(request, viewer.token);
     } catch (failure) {
-      logger.error({ error: failure }, "`authenticate` failed; the viewer is refused");
+      logger.error({ err: failure }, "`authenticate` failed; the viewer is refused");
       admission = { failure };
     }
     if (socket.destroyed) return;
@@ -85,9 +98,9 @@ export class UpgradeHandler {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off("error", ignoreError);
       if ("failure" in admission)
-        refuseViewer(webSocket, CLOSE_CODE.internalError, "authentication failed on the server");
-      else if ("refusal" in admission) refuseViewer(webSocket, CLOSE_CODE.unauthenticated, admission.refusal.detail);
-      else if (viewer.problem !== null) refuseViewer(webSocket, CLOSE_CODE.badMessage, viewer.problem);
+        this.#refuse(webSocket, CLOSE_CODE.internalError, "authentication failed on the server");
+      else if ("refusal" in admission) this.#refuse(webSocket, CLOSE_CODE.unauthenticated, admission.refusal.detail);
+      else if (viewer.problem !== null) this.#refuse(webSocket, CLOSE_CODE.badMessage, viewer.problem);
       else this.#open(webSocket, socket, viewer, admission, this.#remoteAddress(request));
     });
   }
@@ -117,6 +130,20 @@ export class UpgradeHandler {
     socket.on("drain", () => connection.drained());
   }
 
+  /** Says in full what was wrong, as a close reason is short, and closes. */
+  #refuse(webSocket: WebSocket, code: number, reason: string): void {
+    this.#refused.add(webSocket);
+    const timer = setTimeout(() => webSocket.terminate(), REFUSAL_TIMEOUT_MS);
+    webSocket.on("error", () => webSocket.terminate());
+    webSocket.on("close", () => {
+      clearTimeout(timer);
+      this.#refused.delete(webSocket);
+    });
+    const content = { code: ERROR_CODES[code] ?? "refused", message: reason };
+    webSocket.send(encodeFrame(new WebSocketMessage({ type: "error", content })).bytes, { binary: false });
+    webSocket.close(code, fitReason(reason));
+  }
+
   #remoteAddress(request: IncomingMessage): string | null {
     const forwarded = this.#options.trustProxy ? request.headers["x-forwarded-for"] : undefined;
     // The last entry is the one our own proxy wrote; those before it anybody may have made up.
@@ -132,6 +159,10 @@ export class UpgradeHandler {
 
 /** Answers an upgrade with a problem document instead of a handshake. */
 export function refuseUpgrade(socket: Duplex, problem: Problem): void {
+  // Nobody else listens on this socket, and an unheard error would end the process.
+  socket.on("error", () => socket.destroy());
+  // Ended only on our side it would stay open for as long as the other side likes.
+  socket.once("finish", () => socket.destroy());
   const body = JSON.stringify(problemDocument(problem));
   const head = [
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
@@ -140,18 +171,4 @@ export function refuseUpgrade(socket: Duplex, problem: Problem): void {
     "connection: close",
   ];
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
-}
-
-const ERROR_CODES: Readonly<Record<number, string>> = {
-  [CLOSE_CODE.badMessage]: "bad_message",
-  [CLOSE_CODE.unauthenticated]: "unauthenticated",
-  [CLOSE_CODE.internalError]: "internal_error",
-};
-
-/** Says in full what was wrong, as a close reason is short, and closes. */
-function refuseViewer(webSocket: WebSocket, code: number, reason: string): void {
-  webSocket.on("error", () => webSocket.terminate());
-  const content = { code: ERROR_CODES[code] ?? "refused", message: reason };
-  webSocket.send(encodeFrame(new WebSocketMessage({ type: "error", content })).bytes, { binary: false });
-  webSocket.close(code, fitReason(reason));
 }

@@ -10,14 +10,14 @@ export class WsTransport implements Transport {
   readonly #webSocket: WebSocket;
   readonly #socket: Duplex;
 
-  /** `socket` is the one the WebSocket was upgraded on: it says how much of what was written is still unsent. */
+  /** `socket` is the one the WebSocket was upgraded on: it says when it has more to write than it should. */
   constructor(webSocket: WebSocket, socket: Duplex) {
     this.#webSocket = webSocket;
     this.#socket = socket;
   }
 
-  get bufferedBytes(): number {
-    return this.#socket.writableLength;
+  get isFull(): boolean {
+    return this.#socket.writableNeedDrain;
   }
 
   send(bytes: Buffer): void {

@@ -27,6 +27,8 @@ type JobFact = JobEvent | LogEvent;
  */
 export class JobTracker {
   readonly #jobs = new Map<string, TrackedJob>();
+  /** Attempts of each job that end later in the batch at hand: the hash, read after it, counts them already. */
+  #endingsAhead = new Map<string, number>();
 
   /** The jobs whose hashes are needed before these facts can be told. */
   unknownIn(facts: readonly Fact[]): JobKey[] {
@@ -37,14 +39,15 @@ export class JobTracker {
       const key = keyOf(fact);
       if (fact.kind === "added") added.add(key);
       const isKnown = added.has(key) || this.#jobs.get(key)?.isKnown === true;
-      if (!isKnown || mayEndAttempt(fact)) needed.set(key, { queue: fact.queue, jobId: fact.jobId });
+      if (!isKnown || mayEndAttempt(fact) || startsOver(fact))
+        needed.set(key, { queue: fact.queue, jobId: fact.jobId });
     }
     return [...needed.values()];
   }
 
   /** Starts a batch: what was read of hashes seeds the jobs not known so far. */
   seed(facts: readonly Fact[], hashes: ReadonlyMap<string, JobHash>): void {
-    const endings = countEndings(facts);
+    this.#endingsAhead = countEndings(facts);
     for (const [key, hash] of hashes) {
       const job = this.#jobs.get(key);
       if (job?.isKnown) continue;
@@ -52,9 +55,8 @@ export class JobTracker {
         name: hash.name,
         isKnown: true,
         attempts: null,
-        // The hash was read after the last fact of the batch, so the endings in it are counted already.
-        attemptsMade: isGone(hash) ? null : Math.max(0, Number(hash.atm) - (endings.get(key) ?? 0)),
-        phase: "unknown",
+        attemptsMade: this.#attemptsBefore(key, hash),
+        phase: job?.phase ?? "unknown",
         atMs: job?.atMs ?? 0,
       });
     }
@@ -68,7 +70,12 @@ export class JobTracker {
   ): JobView & { name: string | null; atMs: number } {
     const job = this.#jobFor(fact);
     const phaseBefore = job.phase;
-    const attemptEnded = hasAttemptEnded(fact, next, job, hash);
+    const key = keyOf(fact);
+    if (endsAttempt(fact, next)) this.#endingsAhead.set(key, (this.#endingsAhead.get(key) ?? 0) - 1);
+    const made = hash ? this.#attemptsBefore(key, hash) : null;
+    // Only ever down: the hash may be ahead, but a smaller count proves that it was set back.
+    if (startsOver(fact) && made !== null) job.attemptsMade = Math.min(job.attemptsMade ?? made, made);
+    const attemptEnded = hasAttemptEnded(fact, next, job, made);
     if (attemptEnded && job.attemptsMade !== null) job.attemptsMade += 1;
     if (hash?.opts) job.attempts = attemptsOf(hash.opts);
     step(fact, job);
@@ -82,6 +89,16 @@ export class JobTracker {
       reason: hash && job.attemptsMade !== null ? reasonOf(job.attemptsMade, hash) : null,
       hasEnded: phaseBefore === "ended",
     };
+  }
+
+  /** How many attempts had ended before those that end in what is left of the batch; null when the job is gone. */
+  #attemptsBefore(key: string, hash: JobHash): number | null {
+    return isGone(hash) ? null : Math.max(0, Number(hash.atm) - (this.#endingsAhead.get(key) ?? 0));
+  }
+
+  /** Forgets the jobs of a queue. */
+  forget(queue: string): void {
+    for (const key of this.#jobs.keys()) if (key.startsWith(`${queue}:`)) this.#jobs.delete(key);
   }
 
   /** The name of a job, if it is remembered. */
@@ -135,13 +152,24 @@ function mayEndAttempt(fact: Fact): boolean {
   return (fact.kind === "waiting" && fact.previous === "active") || fact.kind === "delayed";
 }
 
-function hasAttemptEnded(fact: JobFact, next: Fact | undefined, job: TrackedJob, hash: JobHash | undefined): boolean {
-  if (fact.kind === "completed" || fact.kind === "failed") return true;
-  if (!mayEndAttempt(fact) || isStall(fact, next)) return false;
+/** Whether a fact ends an attempt, or may: for those that may, the hash decides. */
+function endsAttempt(fact: Fact, next: Fact | undefined): boolean {
+  return fact.kind === "completed" || fact.kind === "failed" || (mayEndAttempt(fact) && !isStall(fact, next));
+}
+
+/** `made` is how many attempts had ended by this fact, by the hash; null when that is not known. */
+function hasAttemptEnded(fact: JobFact, next: Fact | undefined, job: TrackedJob, made: number | null): boolean {
+  if (!endsAttempt(fact, next)) return false;
+  if (!mayEndAttempt(fact)) return true;
   if (fact.kind === "delayed" && job.phase === "idle") return false;
   // Without the hash the likely reason is assumed: a failed attempt that will be tried again.
-  if (!hash || isGone(hash) || job.attemptsMade === null) return job.phase === "active";
-  return Number(hash.atm) > job.attemptsMade;
+  if (made === null || job.attemptsMade === null) return job.phase === "active";
+  return made > job.attemptsMade;
+}
+
+/** An ended job that is tried again may have had its attempts set back to none. */
+function startsOver(fact: Fact): boolean {
+  return fact.kind === "waiting" && (fact.previous === "failed" || fact.previous === "completed");
 }
 
 /** Every job has a name; `atm` is written with its first attempt. */
@@ -150,8 +178,8 @@ function isGone(hash: JobHash): boolean {
 }
 
 /** One script writes `waiting` and then `stalled`, so they stand next to each other in the stream. */
-function isStall(fact: JobFact, next: Fact | undefined): boolean {
-  return next?.kind === "stalled" && next.jobId === fact.jobId;
+function isStall(fact: Fact, next: Fact | undefined): boolean {
+  return isJobFact(fact) && next?.kind === "stalled" && next.jobId === fact.jobId;
 }
 
 function step(fact: JobFact, job: TrackedJob): void {
@@ -179,19 +207,13 @@ function step(fact: JobFact, job: TrackedJob): void {
   }
 }
 
-/** How many attempts of each job end within a batch. */
+/** How many attempts of each job end, or may end, within a batch. */
 function countEndings(facts: readonly Fact[]): Map<string, number> {
   const endings = new Map<string, number>();
-  const lastKind = new Map<string, string>();
   for (const [index, fact] of facts.entries()) {
-    if (!isJobFact(fact) || fact.kind === "log") continue;
+    if (!isJobFact(fact)) continue;
     const key = keyOf(fact);
-    const isEnding =
-      fact.kind === "completed" ||
-      fact.kind === "failed" ||
-      (mayEndAttempt(fact) && !isStall(fact, facts[index + 1]) && lastKind.get(key) !== "added");
-    if (isEnding) endings.set(key, (endings.get(key) ?? 0) + 1);
-    lastKind.set(key, fact.kind);
+    if (endsAttempt(fact, facts[index + 1])) endings.set(key, (endings.get(key) ?? 0) + 1);
   }
   return endings;
 }
@@ -210,6 +232,8 @@ function attemptsOf(opts: string): number | null {
 function reasonOf(attempt: number, hash: JobHash): string | null {
   if (hash.failedReason !== null && Number(hash.atm) === attempt) return hash.failedReason;
   try {
+    // With a limit only the newest are kept, and nothing says of which attempts they are.
+    if ("stackTraceLimit" in (JSON.parse(hash.opts ?? "{}") as object)) return null;
     const stack: unknown = (JSON.parse(hash.stacktrace ?? "[]") as unknown[])[attempt - 1];
     return typeof stack === "string" ? messageOf(stack) : null;
   } catch {
@@ -224,5 +248,5 @@ function messageOf(stack: string): string {
   return lines
     .slice(0, frames === -1 ? undefined : frames)
     .join("\n")
-    .replace(/^(?:[A-Z]\w*)?Error: /, "");
+    .replace(/^(?:[A-Z]\w*)?Error(?: \[\w+\])?: /, "");
 }

@@ -1,6 +1,5 @@
 import type { ConnectionManager } from "../connections/connection-manager.ts";
 import type { History } from "../connections/history.ts";
-import { InvalidCursorError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { WebSocketMessage } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
@@ -55,17 +54,16 @@ export class WebSocketNotifier implements FactSink, History {
         this.#tracker.seed(facts, hashes);
         for (const batch of batches) this.#publish(batch, hashes);
       })
-      .catch((error: unknown) => this.#logger.error({ error }, "facts could not be published"));
+      .catch((error: unknown) => this.#logger.error({ err: error }, "facts could not be published"));
     return this.#tail;
   }
 
   /** Publishes a line of a log channel; it has no cursor and is not replayed. */
-  acceptLine({ channel, job, level, content, atMs }: PublishedLine): void {
-    const meta = job
-      ? { channel, level, queue: job.queue, task_id: job.jobId, name: this.#tracker.nameOf(job) }
-      : { channel, level };
+  acceptLine({ channel, job, level, content, loggedAtMs }: PublishedLine): void {
+    const origin = job && { queue: job.queue, task_id: job.jobId, name: this.#tracker.nameOf(job) };
+    const meta = { channel, level, logged_at: loggedAtMs === null ? null : toIso(loggedAtMs), ...origin };
     const topics = job ? topicsOf(job.queue, job.jobId) : [ALL_TOPIC];
-    this.#manager.publish(new WebSocketMessage({ type: "logs", content, meta, timestamp: toIso(atMs) }), topics);
+    this.#manager.publish(new WebSocketMessage({ type: "logs", content, meta }), topics);
   }
 
   /** Begins to tell of a queue; facts of others are passed over. */
@@ -76,6 +74,7 @@ export class WebSocketNotifier implements FactSink, History {
   /** Forgets a queue that is no longer attached. */
   forget(queue: string): void {
     this.#published.delete(queue);
+    this.#tracker.forget(queue);
   }
 
   cursors(topics: Iterable<Topic>): Record<string, string> {
@@ -93,14 +92,12 @@ export class WebSocketNotifier implements FactSink, History {
     return cursors;
   }
 
-  missedSince(cursors: readonly string[]): string[] {
-    const missed: string[] = [];
+  missedSince(cursors: readonly string[]): (string | null)[] {
+    const missed: (string | null)[] = [];
     for (const cursor of cursors) {
       const { queueTag: tag } = decodeCursor(cursor);
-      const published = [...this.#published].find(([, { tag: known }]) => known === tag);
-      if (!published) throw new InvalidCursorError("since: a cursor of a queue that is not attached here");
-      const [queue, { position }] = published;
-      if (!position || encodeCursor(tag, position) !== cursor) missed.push(queue);
+      const [queue, published] = [...this.#published].find(([, { tag: known }]) => known === tag) ?? [];
+      if (!published?.position || encodeCursor(tag, published.position) !== cursor) missed.push(queue ?? null);
     }
     return missed;
   }
@@ -130,7 +127,13 @@ export class WebSocketNotifier implements FactSink, History {
     published.position = position;
     for (const [index, fact] of facts.entries()) {
       position[fact.kind === "log" ? "logs" : "events"] = fact.streamId;
-      this.#publishFact(fact, facts[index + 1], hashes, encodeCursor(published.tag, position));
+      try {
+        this.#publishFact(fact, facts[index + 1], hashes, encodeCursor(published.tag, position));
+      } catch (error) {
+        // For example a value nested too deeply to be written as JSON again: the facts after it must not be lost too.
+        const { streamId, kind } = fact;
+        this.#logger.error({ err: error, queue, id: streamId, kind }, "one fact could not be told");
+      }
     }
     Object.assign(position, end);
   }

@@ -12,12 +12,15 @@ export const MAX_TOPICS = 1000;
 
 const topicSchema = z.string().refine((topic) => parseTopic(topic) !== null, { error: TOPIC_FORMS });
 const topicsSchema = z.array(topicSchema).min(1).max(MAX_TOPICS);
-const metaSchema = z.looseObject({ request_id: z.union([z.string().max(128), z.number()]).optional() }).default({});
+const requestIdSchema = z.union([z.string().max(128), z.number()], {
+  error: "a string of at most 128 characters or a number",
+});
+const metaSchema = z.looseObject({ request_id: requestIdSchema.optional() }).default({});
 
 /** The envelope of every client message; `type` says how to read the rest. */
 export const clientEnvelopeSchema = z.object({
   type: z.string().min(1).max(64),
-  content: z.unknown(),
+  content: z.unknown().optional(),
   meta: metaSchema,
 });
 

@@ -1,21 +1,24 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ConnectionSetting } from "../config.ts";
 import type { Logger } from "../logger.ts";
-import type { FactSink, SourceState, SourceStatus, StreamId } from "./fact.ts";
+import type { FactBatch, FactSink, SourceState, SourceStatus, StreamId } from "./fact.ts";
 import { compareStreamIds } from "./fact.ts";
 import type { RawEntry } from "./queue-feed.ts";
 import { QueueFeed, READ_COUNT } from "./queue-feed.ts";
 import { describeError, RedisConnection } from "./redis-connections.ts";
+import type { StreamQueries } from "./stream-queries.ts";
 
 /** How long one read waits for news; also how soon a newly attached queue is read. */
 const BLOCK_MS = 1000;
-/** A read that has not returned by then never will: the socket is dropped. */
+/** Silence after which a blocked read is given up. */
 const READ_TIMEOUT_MS = BLOCK_MS + 700;
 /** A blocked XREAD costs Redis time for each of its streams; this bounds streams x reads per second. */
 const MAX_STREAM_READS_PER_SECOND = 40_000;
 const MAX_BACKOFF_MS = 1000;
 /** A queue whose streams could not be asked within this time of being attached is read from that moment on. */
 const PROMPT_MS = 1000;
+/** How often a queue that cannot be read is tried again. */
+const RETRY_FEED_MS = 5000;
 
 type Reply = [key: string, entries: RawEntry[]][] | null;
 
@@ -32,20 +35,25 @@ export class EventStreamSource {
   readonly #sink: FactSink;
   readonly #logger: Logger;
   readonly #prefix: string;
+  readonly #queries: StreamQueries;
   readonly #feeds = new Map<string, QueueFeed>();
   readonly #stopping = new AbortController();
   #state: SourceState = "connecting";
   #loop: Promise<void> | undefined;
   #failures = 0;
   #wake: (() => void) | undefined;
-  #onSettled: (() => void) | undefined;
-  /** Resolves when every queue attached at the start has its position, or Redis turned out not to answer. */
-  readonly settled = new Promise<void>((resolve) => {
-    this.#onSettled = resolve;
-  });
+  #retryFeedsAt = 0;
 
-  constructor(options: { connection: ConnectionSetting; prefix: string; sink: FactSink; logger: Logger }) {
+  constructor(options: {
+    connection: ConnectionSetting;
+    /** On another connection, as this one's is blocked most of the time. */
+    queries: StreamQueries;
+    prefix: string;
+    sink: FactSink;
+    logger: Logger;
+  }) {
     this.#connection = new RedisConnection(options.connection);
+    this.#queries = options.queries;
     this.#prefix = options.prefix;
     this.#sink = options.sink;
     this.#logger = options.logger;
@@ -56,8 +64,9 @@ export class EventStreamSource {
     return this.#state === "reading" ? null : (this.#connection.problem ?? "Redis has not answered yet");
   }
 
-  get isStarted(): boolean {
-    return this.#loop !== undefined;
+  /** The queues that cannot be read although the others can. */
+  get feedProblems(): { queue: string; reason: string }[] {
+    return [...this.#feeds.values()].flatMap(({ queue, problem: reason }) => (reason ? [{ queue, reason }] : []));
   }
 
   start(): void {
@@ -69,8 +78,14 @@ export class EventStreamSource {
   attach(queue: string, attachedAtMs: number): QueueFeed {
     const feed = new QueueFeed(this.#prefix, queue, attachedAtMs, this.#logger);
     this.#feeds.set(queue, feed);
+    // At once, as the loop may be blocked for a second; when this fails the loop asks again.
+    this.#locate([feed]).catch(() => undefined);
     this.#wake?.();
     return feed;
+  }
+
+  feed(queue: string): QueueFeed | undefined {
+    return this.#feeds.get(queue);
   }
 
   detach(queue: string): void {
@@ -78,7 +93,7 @@ export class EventStreamSource {
   }
 
   status(): SourceStatus[] {
-    return [...this.#feeds.values()].flatMap((feed) => feed.status(this.#state));
+    return [...this.#feeds.values()].flatMap((feed) => feed.status(feed.problem ? "reconnecting" : this.#state));
   }
 
   /** Stops reading; resolves when the loop has ended. */
@@ -87,7 +102,6 @@ export class EventStreamSource {
     this.#setState("closed");
     this.#wake?.();
     this.#connection.close();
-    this.#onSettled?.();
     await this.#loop;
   }
 
@@ -107,27 +121,57 @@ export class EventStreamSource {
 
   async #readOnce(): Promise<void> {
     if (!(await this.#connection.whenReady(READ_TIMEOUT_MS))) throw new Error("Redis does not answer");
-    await this.#findPositions();
+    this.#retrySetAside();
+    await this.#locate([...this.#feeds.values()].filter(({ position, problem }) => !position && !problem));
+    // After a failure only a read that succeeds proves anything.
+    if (this.#failures === 0) this.#setState("reading");
+    const feeds = [...this.#feeds.values()].filter(({ problem }) => !problem);
+    const [unreadable] = this.feedProblems;
+    if (feeds.length === 0 && unreadable) throw new Error(unreadable.reason);
+    const streams = feeds.flatMap((feed) => streamsOf(feed));
+    if (streams.length === 0) await this.#waitForQueue();
+    else await this.#readStreams(feeds, streams);
     this.#setState("reading");
-    this.#onSettled?.();
-    const feeds = [...this.#feeds.values()];
-    if (feeds.length === 0) return this.#waitForQueue();
-    const keys: string[] = [];
-    const ids: StreamId[] = [];
-    for (const { readsEvents, eventsKey, logsKey, position } of feeds) {
-      if (!position) continue;
-      if (readsEvents) {
-        keys.push(eventsKey);
-        ids.push(position.events);
-      }
-      keys.push(logsKey);
-      ids.push(position.logs);
+  }
+
+  #retrySetAside(): void {
+    if (Date.now() < this.#retryFeedsAt) return;
+    for (const feed of this.#feeds.values()) feed.problem = null;
+  }
+
+  #setAside(feed: QueueFeed, key: string, error: Error): void {
+    feed.problem = `${key}: ${error.message}`;
+    this.#retryFeedsAt = Date.now() + RETRY_FEED_MS;
+    this.#logger.warn({ queue: feed.queue, reason: feed.problem }, "queue cannot be read; tried again every 5 s");
+  }
+
+  async #readStreams(feeds: readonly QueueFeed[], streams: readonly [key: string, id: StreamId][]): Promise<void> {
+    const keys = streams.map(([key]) => key);
+    const ids = streams.map(([, id]) => id);
+    try {
+      const { client } = this.#connection;
+      const read = client.xread("COUNT", READ_COUNT, "BLOCK", BLOCK_MS, "STREAMS", ...keys, ...ids) as Promise<Reply>;
+      await this.#handOn(feeds, new Map((await this.#connection.inTime(read, READ_TIMEOUT_MS)) ?? []));
+    } catch (error) {
+      if (!(await this.#setAsideUnreadable(feeds, error))) throw error;
     }
-    const { client } = this.#connection;
-    const reply = await this.#inTime(
-      client.xread("COUNT", READ_COUNT, "BLOCK", BLOCK_MS, "STREAMS", ...keys, ...ids) as Promise<Reply>,
-    );
-    await this.#handOn(feeds, new Map(reply ?? []));
+  }
+
+  /**
+   * One key that is no stream, or is forbidden, fails the read of all. Looks for such queues and leaves them out for a
+   * while; false when none is to blame.
+   */
+  async #setAsideUnreadable(feeds: readonly QueueFeed[], error: unknown): Promise<boolean> {
+    if (!(error instanceof Error) || error.name !== "ReplyError") return false;
+    const pipeline = this.#connection.client.pipeline();
+    const probes = feeds.flatMap((feed) => streamsOf(feed).map(([key, id]) => ({ feed, key, id })));
+    for (const { key, id } of probes) pipeline.xread("COUNT", 1, "STREAMS", key, id);
+    const replies = (await this.#connection.inTime(pipeline.exec(), READ_TIMEOUT_MS)) ?? [];
+    for (const [index, { feed, key }] of probes.entries()) {
+      const [probeError] = replies[index] ?? [];
+      if (probeError?.name === "ReplyError") this.#setAside(feed, key, probeError);
+    }
+    return feeds.some(({ problem }) => problem !== null);
   }
 
   async #handOn(feeds: readonly QueueFeed[], entries: ReadonlyMap<string, RawEntry[]>): Promise<void> {
@@ -143,24 +187,22 @@ export class EventStreamSource {
   }
 
   /** Asks where the streams of newly attached queues stand: `$` would lose what comes before the first read. */
-  async #findPositions(): Promise<void> {
-    const unknown = [...this.#feeds.values()].filter((feed) => !feed.position);
-    if (unknown.length === 0) return;
-    const pipeline = this.#connection.client.pipeline();
-    for (const { eventsKey, logsKey } of unknown) {
-      pipeline.xrevrange(eventsKey, "+", "-", "COUNT", 1).xrevrange(logsKey, "+", "-", "COUNT", 1);
-    }
-    const replies = (await this.#inTime(pipeline.exec())) ?? [];
-    const newest = replies.map(([error, entries]) => {
-      if (error) throw error;
-      return (entries as RawEntry[])[0]?.[0] ?? "0-0";
-    });
-    unknown.forEach((feed, index) => {
+  async #locate(feeds: readonly QueueFeed[]): Promise<void> {
+    if (feeds.length === 0) return;
+    const newest = await this.#queries.newestIds(feeds.flatMap(({ eventsKey, logsKey }) => [eventsKey, logsKey]));
+    const located: FactBatch[] = [];
+    for (const [index, feed] of feeds.entries()) {
       const [events = "0-0", logs = "0-0"] = newest.slice(index * 2);
-      feed.position = { events: startOf(feed, events), logs: startOf(feed, logs) };
-    });
-    const at = (feed: QueueFeed) => feed.position ?? { events: "0-0", logs: "0-0" };
-    await this.#sink.accept(unknown.map((feed) => ({ queue: feed.queue, start: at(feed), end: at(feed), facts: [] })));
+      if (feed.position) continue;
+      if (events instanceof Error) this.#setAside(feed, feed.eventsKey, events);
+      else if (logs instanceof Error) this.#setAside(feed, feed.logsKey, logs);
+      else {
+        const position = { events: startOf(feed, events), logs: startOf(feed, logs) };
+        feed.locate(position);
+        located.push({ queue: feed.queue, start: position, end: position, facts: [] });
+      }
+    }
+    await this.#sink.accept(located);
   }
 
   async #waitForQueue(): Promise<void> {
@@ -170,26 +212,12 @@ export class EventStreamSource {
     });
   }
 
-  /** ioredis has no deadline of its own for a blocking command on a socket whose other end is gone. */
-  async #inTime<Result>(command: Promise<Result>): Promise<Result> {
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const reason = `Redis did not answer within ${READ_TIMEOUT_MS} ms`;
-        this.#connection.reconnect(reason);
-        reject(new Error(reason));
-      }, READ_TIMEOUT_MS);
-    });
-    return Promise.race([command, deadline]).finally(() => clearTimeout(timer));
-  }
-
   async #recover(error: unknown): Promise<void> {
     if (this.#isStopping) return;
     this.#connection.problem ??= describeError(error);
     if (this.#state !== "reconnecting")
       this.#logger.warn({ reason: this.problem ?? describeError(error) }, "reading stopped; trying again");
     this.#setState("reconnecting");
-    this.#onSettled?.();
     this.#failures += 1;
     await this.#pause(Math.min(MAX_BACKOFF_MS, 50 * 2 ** this.#failures) * (0.5 + Math.random() / 2));
   }
@@ -210,6 +238,13 @@ export class EventStreamSource {
     if (state === "reading") this.#connection.problem = null;
     this.#state = state;
   }
+}
+
+/** What is to be read of a queue whose position is known. */
+function streamsOf({ readsEvents, eventsKey, logsKey, position }: QueueFeed): [key: string, id: StreamId][] {
+  if (!position) return [];
+  const logs: [string, StreamId] = [logsKey, position.logs];
+  return readsEvents ? [[eventsKey, position.events], logs] : [logs];
 }
 
 /**

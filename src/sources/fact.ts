@@ -91,9 +91,14 @@ export function millisecondsOf(id: StreamId): number {
   return Number(id.slice(0, id.indexOf("-")));
 }
 
-/** Orders stream ids: negative when `a` comes before `b`. */
+/** Orders stream ids: negative when `a` comes before `b`. Both parts may exceed what a number holds exactly. */
 export function compareStreamIds(a: StreamId, b: StreamId): number {
-  return (
-    millisecondsOf(a) - millisecondsOf(b) || Number(a.slice(a.indexOf("-") + 1)) - Number(b.slice(b.indexOf("-") + 1))
-  );
+  const [aDash, bDash] = [a.indexOf("-"), b.indexOf("-")];
+  return compareDigits(a.slice(0, aDash), b.slice(0, bDash)) || compareDigits(a.slice(aDash + 1), b.slice(bDash + 1));
+}
+
+/** Whole numbers without leading zeros, as Redis writes them. */
+function compareDigits(a: string, b: string): number {
+  if (a === b) return 0;
+  return a.length - b.length || (a < b ? -1 : 1);
 }

@@ -26,8 +26,8 @@ export interface PublishedLine {
   job: { queue: string; jobId: string } | null;
   level: string | null;
   content: string;
-  /** When it was logged, by its publisher's clock, else by ours; epoch ms. */
-  atMs: number;
+  /** When it was logged, by its publisher's clock, epoch ms; null when it does not say. */
+  loggedAtMs: number | null;
 }
 
 /**
@@ -102,14 +102,14 @@ export class LogPubSubSource {
       // Plain text is a log line too.
     }
     if (typeof given !== "object" || given === null) {
-      return this.#accept({ channel, job: null, level: null, content: text, atMs: Date.now() });
+      return this.#accept({ channel, job: null, level: null, content: text, loggedAtMs: null });
     }
     const line = publishedLineSchema.safeParse(given);
     if (!line.success) {
       return this.#malformed.add({ channel, reason: describeIssues(inputIssues(line.error, given, "message")) });
     }
     const { queue, task_id, level, content, timestamp } = line.data;
-    const atMs = timestamp === undefined ? Date.now() : new Date(timestamp).getTime();
-    this.#accept({ channel, job: { queue, jobId: task_id }, level: level ?? null, content, atMs });
+    const loggedAtMs = timestamp === undefined ? null : new Date(timestamp).getTime();
+    this.#accept({ channel, job: { queue, jobId: task_id }, level: level ?? null, content, loggedAtMs });
   }
 }

@@ -27,7 +27,7 @@ const FORBIDDEN_EVENTS: ReadonlySet<string> = new Set(["error", "ioredis:close"]
  * @throws {MalformedEntryError} when the entry lacks what its event must have.
  */
 export function parseEventEntry(queue: string, streamId: StreamId, fields: EntryFields): JobEvent | QueueEvent | null {
-  const origin = { queue, streamId, atMs: millisecondsOf(streamId) };
+  const origin = originOf(queue, streamId);
   const { event } = fields;
   switch (event) {
     case "paused":
@@ -71,9 +71,7 @@ export function parseLogEntry(queue: string, streamId: StreamId, fields: EntryFi
   const dropped = fields.dropped === undefined ? null : wholeNumber("dropped", fields.dropped);
   if (dropped === null && fields.msg === undefined) throw new MalformedEntryError("a log entry without a text");
   return {
-    queue,
-    streamId,
-    atMs: millisecondsOf(streamId),
+    ...originOf(queue, streamId),
     jobId: fields.job,
     kind: "log",
     level: fields.level ?? null,
@@ -86,6 +84,15 @@ export function parseLogEntry(queue: string, streamId: StreamId, fields: EntryFi
 
 /** Reads one entry of either stream of a queue. */
 export type EntryParser = (queue: string, streamId: StreamId, fields: EntryFields) => Fact | null;
+
+/** The last moment a `Date` can hold, epoch ms; anybody may write entries with ids beyond it. */
+const MAX_MS = 8.64e15;
+
+function originOf(queue: string, streamId: StreamId): { queue: string; streamId: StreamId; atMs: number } {
+  const atMs = millisecondsOf(streamId);
+  if (atMs > MAX_MS) throw new MalformedEntryError("an id beyond the end of time");
+  return { queue, streamId, atMs };
+}
 
 function jobIdOf({ event, jobId }: EntryFields): string {
   if (!jobId) throw new MalformedEntryError(`"${event}" without a job id`);
@@ -101,10 +108,10 @@ function json(field: string, text: string | undefined): unknown {
   }
 }
 
-/** Also keeps out what `new Date()` could not hold: ids and times are at most 8.64e15 ms. */
+/** BullMQ writes fractions where an application's delay or back-off has them. */
 function wholeNumber(field: string, text: string | undefined): number {
-  if (text === undefined || !/^\d{1,15}$/.test(text)) {
-    throw new MalformedEntryError(`"${field}" is no whole number: ${String(text).slice(0, 100)}`);
+  if (text === undefined || !/^\d{1,15}(\.\d+)?$/.test(text)) {
+    throw new MalformedEntryError(`"${field}" is no positive number: ${String(text).slice(0, 100)}`);
   }
-  return Number(text);
+  return Math.round(Number(text));
 }

@@ -71,6 +71,8 @@ export class QueueEventsSource {
   start(): void {
     this.#feed.readsEvents = false;
     for (const event of EVENTS) this.#listen(event, (...args: unknown[]) => this.#received(event, args));
+    // It reconnects by itself, but what came before its first event, or while it was away, it may never report.
+    this.#listen("ioredis:close", () => this.#takeOver("its connection was closed"));
     this.#listen("error", (error: unknown) => this.#takeOver(`it reported an error: ${describeError(error)}`));
     this.#timer = setInterval(() => void this.#check(), CHECK_INTERVAL_MS).unref();
   }

@@ -33,9 +33,14 @@ export class QueueFeed {
   readonly attachedAtMs: number;
   /** Null until Redis has been asked where the streams stand. */
   position: Position | null = null;
+  /** Resolves when the position is known. */
+  readonly located: Promise<void>;
+  /** Why its streams cannot be read although Redis answers; null when they can. */
+  problem: string | null = null;
   /** Whether this bridge reads the event stream itself; false while a QueueEvents instance of the application does. */
   readsEvents = true;
   gaps = 0;
+  #onLocated: (() => void) | undefined;
   readonly #counters: Record<keyof Position, StreamCounters>;
 
   constructor(prefix: string, queue: string, attachedAtMs: number, logger: Logger) {
@@ -43,10 +48,19 @@ export class QueueFeed {
     this.eventsKey = `${prefix}:${queue}:events`;
     this.logsKey = `${prefix}:${queue}:bullcast-logs`;
     this.attachedAtMs = attachedAtMs;
+    this.located = new Promise((resolve) => {
+      this.#onLocated = resolve;
+    });
     this.#counters = {
       events: { lagMs: null, malformed: new MalformedCounter(logger) },
       logs: { lagMs: null, malformed: new MalformedCounter(logger) },
     };
+  }
+
+  /** Says where reading begins, once. */
+  locate(position: Position): void {
+    this.position = position;
+    this.#onLocated?.();
   }
 
   /** Takes what one read returned of both streams; entries taken before are passed over. */

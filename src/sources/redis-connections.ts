@@ -22,6 +22,10 @@ const OPTIONS = {
   // What an application's own options may say otherwise: BullMQ's keys have no key prefix, and replies are read as lists.
   keyPrefix: "",
   replyMapping: "legacy",
+  // A blocking read outlasts any deadline made for short commands; each caller sets its own.
+  commandTimeout: undefined,
+  socketTimeout: undefined,
+  blockingTimeout: undefined,
 } as const;
 
 /** One connection and the last reason why it was not usable. */
@@ -65,10 +69,28 @@ export class RedisConnection {
     });
   }
 
-  /** Drops the socket and connects anew: for one that no longer answers. */
-  reconnect(reason: string): void {
-    this.problem = reason;
-    this.client.disconnect(true);
+  /**
+   * Waits for a command's answer, and drops the socket when nothing at all has arrived on it for this time, ms: a socket
+   * whose other end is gone would never say so. A large answer that takes long to arrive is no reason.
+   *
+   * @throws {Error} what the command rejects with, or that Redis did not answer.
+   */
+  async inTime<Answer>(command: Promise<Answer>, silenceMs: number): Promise<Answer> {
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<never>((_, reject) => {
+      const { stream } = this.client;
+      let bytesRead = stream?.bytesRead;
+      timer = setInterval(() => {
+        const isArriving = stream?.bytesRead !== bytesRead;
+        bytesRead = stream?.bytesRead;
+        if (isArriving) return;
+        this.problem = `Redis did not answer within ${silenceMs} ms`;
+        // Not again while it connects: that would only begin anew.
+        if (this.client.status === "ready") this.client.disconnect(true);
+        reject(new Error(this.problem));
+      }, silenceMs);
+    });
+    return Promise.race([command, silence]).finally(() => clearInterval(timer));
   }
 
   /** Ends the connection at once; QUIT could wait for ever on a server that hangs. */

@@ -76,7 +76,7 @@ test(`every viewer gets every end and every line before it, ${SECONDS} s at ${JO
     `${port}`,
   ]);
   const workerOptions = JSON.stringify({ queue: "load", prefix, redisUrl, concurrency: 10 });
-  const workers = [1, 2].map(() => start("../fixtures/logging-worker.mjs", [workerOptions]));
+  const workers = [1, 2].map(() => start("../fixtures/load-worker.mjs", [workerOptions]));
   await Promise.all(workers.map((worker) => once(worker, "message")));
   await expect
     .poll(

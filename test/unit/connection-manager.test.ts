@@ -1,0 +1,420 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { InvalidCursorError } from "../../src/errors.ts";
+import type { OpenViewer } from "./support/manager.ts";
+import { makeManager, message, openViewer, WARN } from "./support/manager.ts";
+
+const contents = (viewer: OpenViewer) => viewer.take().map(({ content }) => content);
+const types = (viewer: OpenViewer) => viewer.take().map(({ type }) => type);
+const closeCodes = ({ socket }: OpenViewer) => socket.closes.map(({ code }) => code);
+
+describe("opening a connection", () => {
+  it("greets it with what it needs to know", () => {
+    const { manager } = makeManager({ enableHeartbeat: true, heartbeatInterval: 5, heartbeatTimeout: 11 });
+    const { greeting } = openViewer(manager, { clientId: "anna" });
+    expect(greeting).toEqual([
+      {
+        type: "connected",
+        content: { client_id: "anna", protocol: 1, topics: [], heartbeat_interval: 5, heartbeat_timeout: 11 },
+        meta: {},
+        timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      },
+    ]);
+  });
+
+  it("promises no heartbeat where there is none", () => {
+    const { manager } = makeManager({ enableHeartbeat: false });
+    expect(openViewer(manager).greeting).toMatchObject([
+      { type: "connected", content: { heartbeat_interval: null, heartbeat_timeout: null } },
+    ]);
+  });
+
+  it("confirms the topics it starts with, after the greeting", () => {
+    const { manager } = makeManager();
+    manager.useHistory({ cursors: () => ({ emails: "position" }), missedSince: () => [] });
+    const { greeting } = openViewer(manager, { topics: ["queue:emails"] });
+    expect(greeting).toMatchObject([
+      { type: "connected", content: { topics: ["queue:emails"] } },
+      {
+        type: "subscribed",
+        content: { topics: ["queue:emails"], recovered: false, cursors: { emails: "position" } },
+      },
+    ]);
+  });
+
+  it("says that nothing was missed when the cursors handed back are those of now", () => {
+    const { manager } = makeManager();
+    const { greeting } = openViewer(manager, { topics: ["*"], since: ["cursor"] });
+    expect(greeting.at(-1)).toMatchObject({ type: "subscribed", content: { recovered: true } });
+  });
+
+  it("says for each queue that messages are missing, before it confirms the topics", () => {
+    const { manager } = makeManager();
+    manager.useHistory({ cursors: () => ({}), missedSince: () => ["emails", "images"] });
+    const { greeting } = openViewer(manager, { topics: ["*"], since: ["old", "older"] });
+    expect(greeting.slice(1)).toMatchObject([
+      { type: "gap", content: { queue: "emails", missed: null }, meta: { queue: "emails" } },
+      { type: "gap", content: { queue: "images", missed: null }, meta: { queue: "images" } },
+      { type: "subscribed", content: { recovered: false } },
+    ]);
+    expect(greeting[1]?.meta).not.toHaveProperty("cursor");
+  });
+
+  it("refuses a forged cursor of the URL with an error and 4400", () => {
+    const { manager } = makeManager();
+    manager.useHistory({
+      cursors: () => ({}),
+      missedSince: () => {
+        throw new InvalidCursorError("since: forged");
+      },
+    });
+    const viewer = openViewer(manager, { topics: ["*"], since: ["forged"] });
+    expect(viewer.greeting.slice(1)).toMatchObject([
+      { type: "error", content: { code: "bad_message", message: "since: forged" } },
+    ]);
+    expect(closeCodes(viewer)).toEqual([4400]);
+    expect(manager.publish(message("task_added"), ["*"])).toBe(0);
+  });
+
+  it("counts connections now, at most and in all", () => {
+    const { manager } = makeManager();
+    const first = openViewer(manager, { clientId: "a" });
+    openViewer(manager, { clientId: "b" });
+    manager.remove(first.connection);
+    openViewer(manager, { clientId: "c" });
+    expect(manager.statistics.connections).toEqual({ current: 2, peak: 2, total: 3 });
+    expect([...manager.connections].map(({ clientId }) => clientId)).toEqual(["b", "c"]);
+  });
+});
+
+describe("delivery", () => {
+  it("reaches everybody, one client, or the subscribers of topics", () => {
+    const { manager } = makeManager();
+    const anna = openViewer(manager, { clientId: "anna", topics: ["queue:a"] });
+    const ben = openViewer(manager, { clientId: "ben", topics: ["queue:b"] });
+    const carl = openViewer(manager, { clientId: "carl" });
+
+    expect(manager.notify({ type: "news", content: 1 })).toBe(3);
+    expect(manager.notify({ type: "news", content: 2 }, { clientId: "ben" })).toBe(1);
+    expect(manager.publish(message("task_added", 3), ["queue:a", "job:a:1"])).toBe(1);
+
+    expect(contents(anna)).toEqual([1, 3]);
+    expect(contents(ben)).toEqual([1, 2]);
+    expect(contents(carl)).toEqual([1]);
+  });
+
+  it("sends a message once to a connection with several matching topics", () => {
+    const { manager } = makeManager();
+    const viewer = openViewer(manager, { topics: ["*", "queue:a", "job:a:1"] });
+    expect(manager.publish(message("task_added", "first"), ["*", "queue:a", "job:a:1"])).toBe(1);
+    expect(manager.publish(message("task_added", "second"), ["*", "queue:a", "job:a:1"])).toBe(1);
+    expect(contents(viewer)).toEqual(["first", "second"]);
+  });
+
+  it("answers 0 for a message nobody is subscribed to and a client that is not there", () => {
+    const { manager } = makeManager();
+    const viewer = openViewer(manager, { topics: ["queue:a"] });
+    expect(manager.publish(message("task_added"), ["queue:b", "job:b:1"])).toBe(0);
+    expect(manager.notify({ type: "news" }, { clientId: "nobody" })).toBe(0);
+    expect(viewer.take()).toEqual([]);
+  });
+
+  it("reaches nobody through a connection that is gone", () => {
+    const { manager } = makeManager();
+    const gone = openViewer(manager, { clientId: "gone", topics: ["*"] });
+    manager.remove(gone.connection);
+    expect(manager.publish(message("task_added"), ["*"])).toBe(0);
+    expect(manager.notify({ type: "news" })).toBe(0);
+    expect(manager.notify({ type: "news" }, { clientId: "gone" })).toBe(0);
+    expect(gone.take()).toEqual([]);
+    expect(manager.has("gone")).toBe(false);
+  });
+
+  it("gives every recipient the very same bytes", () => {
+    const { manager } = makeManager();
+    const received: Buffer[] = [];
+    for (const clientId of ["a", "b"]) {
+      const { socket } = openViewer(manager, { clientId, topics: ["*"] });
+      socket.send = (bytes) => void received.push(bytes);
+    }
+    manager.publish(message("task_added"), ["*"]);
+    expect(received).toHaveLength(2);
+    expect(received[0]).toBe(received[1]);
+  });
+
+  it("leaves out a content that would fill a good part of an outbox, and says how large the message was", () => {
+    const { manager } = makeManager({ maxQueueBytes: 4096 });
+    const viewer = openViewer(manager, { topics: ["*"] });
+    manager.publish(message("task_success", "x".repeat(800)), ["*"]);
+    manager.publish(message("task_success", "x".repeat(5000)), ["*"]);
+    const [small, large] = viewer.take();
+    expect(small).toMatchObject({ content: "x".repeat(800), meta: {} });
+    expect(large).toMatchObject({ type: "task_success", content: null });
+    expect(large?.meta.omitted_bytes).toBeGreaterThan(5000);
+    expect(large?.meta.omitted_bytes).toBeLessThan(5200);
+  });
+
+  it("counts what was sent, by type", () => {
+    const { manager } = makeManager();
+    openViewer(manager, { clientId: "a", topics: ["*"] });
+    openViewer(manager, { clientId: "b", topics: ["*"] });
+    manager.publish(message("task_added"), ["*"]);
+    expect(manager.statistics.byType).toEqual({ connected: 2, subscribed: 2, task_added: 2 });
+    expect(manager.statistics.messages).toMatchObject({ out: 6, dropped: 0 });
+  });
+});
+
+describe("a slow viewer", () => {
+  it("gets what waited in its outbox in order once its socket has drained", () => {
+    const { manager } = makeManager();
+    const viewer = openViewer(manager, { topics: ["*"] });
+    viewer.socket.isFull = true;
+    for (const content of [1, 2, 3]) manager.publish(message("task_progress", content), ["*"]);
+    expect(viewer.take()).toEqual([]);
+    expect(viewer.connection.outbox.messages).toBe(3);
+
+    viewer.socket.isFull = false;
+    // What comes before the drain is reported must not overtake.
+    manager.publish(message("task_progress", 4), ["*"]);
+    expect(viewer.take()).toEqual([]);
+    viewer.connection.drained();
+    expect(contents(viewer)).toEqual([1, 2, 3, 4]);
+    manager.publish(message("task_progress", 5), ["*"]);
+    expect(contents(viewer)).toEqual([5]);
+  });
+
+  it("is given no more than its socket takes, drain by drain", () => {
+    const { manager } = makeManager();
+    const viewer = openViewer(manager, { topics: ["*"] });
+    const { socket } = viewer;
+    const send = socket.send.bind(socket);
+    socket.send = (bytes) => {
+      send(bytes);
+      socket.isFull = true;
+    };
+    for (const content of [1, 2, 3]) manager.publish(message("task_progress", content), ["*"]);
+    expect(contents(viewer)).toEqual([1]);
+    socket.isFull = false;
+    viewer.connection.drained();
+    expect(contents(viewer)).toEqual([2]);
+    socket.isFull = false;
+    viewer.connection.drained();
+    expect(contents(viewer)).toEqual([3]);
+  });
+
+  it("says how long its oldest message has waited", () => {
+    vi.useFakeTimers();
+    const { manager } = makeManager();
+    const viewer = openViewer(manager, { topics: ["*"] });
+    expect(viewer.connection.lagMs).toBe(0);
+    viewer.socket.isFull = true;
+    manager.publish(message("task_progress"), ["*"]);
+    vi.advanceTimersByTime(1500);
+    expect(viewer.connection.lagMs).toBe(1500);
+    viewer.socket.isFull = false;
+    viewer.connection.drained();
+    expect(viewer.connection.lagMs).toBe(0);
+    vi.useRealTimers();
+  });
+
+  it.each([
+    { limit: "messages", options: { maxQueueSize: 4 } },
+    { limit: "bytes", options: { maxQueueBytes: 1000 } },
+  ])("is closed (4290) when its outbox is full by $limit; others notice nothing", ({ options }) => {
+    const { manager, logs } = makeManager(options);
+    const slow = openViewer(manager, { clientId: "slow", topics: ["*", "queue:a"] });
+    const other = openViewer(manager, { clientId: "other", topics: ["*"] });
+    slow.socket.isFull = true;
+    const line = "x".repeat(150);
+    for (const content of [1, 2, 3, 4]) {
+      expect(manager.publish(message("logs", `${content}${line}`), ["*", "queue:a"])).toBe(2);
+    }
+    expect(closeCodes(slow)).toEqual([]);
+    for (const content of [5, 6]) {
+      expect(manager.publish(message("logs", `${content}${line}`), ["*", "queue:a"])).toBe(1);
+    }
+
+    expect(closeCodes(slow)).toEqual([4290]);
+    expect(slow.connection.outbox.messages).toBe(0);
+    expect(manager.statistics.messages.dropped).toBe(5);
+    const warnings = logs.filter(({ level }) => level >= WARN);
+    expect(warnings).toMatchObject([{ clientId: "slow", dropped: 5 }]);
+    expect(other.take()).toHaveLength(6);
+    expect(other.connection.isOpen).toBe(true);
+    expect(manager.statistics.connections.current).toBe(1);
+  });
+
+  it("gets nothing more once it is being closed, also not by a drain", () => {
+    const { manager } = makeManager({ maxQueueSize: 1 });
+    const slow = openViewer(manager, { topics: ["*"] });
+    slow.socket.isFull = true;
+    for (const content of [1, 2]) manager.publish(message("logs", content), ["*"]);
+    slow.socket.isFull = false;
+    slow.connection.drained();
+    slow.send({ type: "ping", content: "ping" });
+    expect(slow.take()).toEqual([]);
+  });
+});
+
+describe("a socket that is asked to close", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  function overflow() {
+    const { manager } = makeManager({ maxQueueSize: 1 });
+    const slow = openViewer(manager, { topics: ["*"] });
+    slow.socket.isFull = true;
+    for (const content of [1, 2]) manager.publish(message("logs", content), ["*"]);
+    return { manager, slow };
+  }
+
+  it("is destroyed when it has not closed two seconds after an overflow", () => {
+    const { slow } = overflow();
+    vi.advanceTimersByTime(1999);
+    expect(slow.socket.terminations).toBe(0);
+    vi.advanceTimersByTime(1);
+    expect(slow.socket.terminations).toBe(1);
+  });
+
+  it("is not destroyed when it closes in time", () => {
+    const { manager, slow } = overflow();
+    vi.advanceTimersByTime(1000);
+    manager.remove(slow.connection);
+    vi.advanceTimersByTime(10_000);
+    expect(slow.socket.terminations).toBe(0);
+  });
+});
+
+describe("a second connection of a client id", () => {
+  it("replaces the first (4409) and takes over what is sent to that id", () => {
+    const { manager } = makeManager();
+    const former = openViewer(manager, { clientId: "anna", topics: ["*"] });
+    const newer = openViewer(manager, { clientId: "anna", topics: ["*"] });
+    expect(closeCodes(former)).toEqual([4409]);
+    expect(manager.notify({ type: "news" }, { clientId: "anna" })).toBe(1);
+    expect(manager.publish(message("task_added"), ["*"])).toBe(1);
+    expect(former.take()).toEqual([]);
+    expect(types(newer)).toEqual(["news", "task_added"]);
+    expect(manager.statistics.connections.current).toBe(1);
+  });
+
+  it("stays when the socket of the first is gone at last", () => {
+    const { manager } = makeManager();
+    const former = openViewer(manager, { clientId: "anna" });
+    const newer = openViewer(manager, { clientId: "anna", topics: ["*"] });
+    manager.remove(former.connection);
+    expect(manager.has("anna")).toBe(true);
+    manager.publish(message("task_added"), ["*"]);
+    expect(types(newer)).toEqual(["task_added"]);
+    expect(manager.statistics.connections).toMatchObject({ current: 1, total: 2 });
+  });
+
+  it("replaces the first when both are the same principal's", () => {
+    const { manager } = makeManager();
+    const former = openViewer(manager, { clientId: "anna", principal: { id: "p1" } });
+    const newer = openViewer(manager, { clientId: "anna", principal: { id: "p1" } });
+    expect(closeCodes(former)).toEqual([4409]);
+    expect(newer.connection.isOpen).toBe(true);
+  });
+
+  it.each([
+    { former: { id: "p1" }, newer: { id: "p2" } },
+    { former: { id: "p1" }, newer: null },
+    { former: null, newer: { id: "p2" } },
+  ])("is refused (4403) when it is somebody else's: $newer against $former", ({ former, newer }) => {
+    const { manager } = makeManager();
+    const owner = openViewer(manager, { clientId: "anna", principal: former });
+    const intruder = openViewer(manager, { clientId: "anna", principal: newer, topics: ["*"] });
+    expect(closeCodes(intruder)).toEqual([4403]);
+    expect(intruder.greeting).toEqual([]);
+    expect(owner.connection.isOpen).toBe(true);
+
+    manager.notify({ type: "secret" }, { clientId: "anna" });
+    manager.publish(message("task_added"), ["*"]);
+    intruder.send({ type: "ping", content: "ping" });
+    expect(intruder.take()).toEqual([]);
+    manager.remove(intruder.connection);
+    expect(manager.has("anna")).toBe(true);
+    expect(types(owner)).toEqual(["secret"]);
+    expect(manager.statistics.connections).toEqual({ current: 1, peak: 1, total: 1 });
+  });
+});
+
+describe("an administrator", () => {
+  it("disconnects one client (4410)", () => {
+    const { manager } = makeManager();
+    const anna = openViewer(manager, { clientId: "anna" });
+    const ben = openViewer(manager, { clientId: "ben" });
+    expect(manager.disconnect("anna")).toBe(true);
+    expect(closeCodes(anna)).toEqual([4410]);
+    expect(ben.connection.isOpen).toBe(true);
+    expect(manager.disconnect("anna")).toBe(false);
+  });
+});
+
+describe("closing the manager", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("closes every connection (1001) and is done when all sockets are gone", async () => {
+    const { manager } = makeManager();
+    const viewers = ["a", "b"].map((clientId) => openViewer(manager, { clientId, topics: ["*"] }));
+    let isClosed = false;
+    const closing = manager.close().then(() => {
+      isClosed = true;
+    });
+    expect(viewers.map(closeCodes)).toEqual([[1001], [1001]]);
+    for (const { connection } of viewers) {
+      await vi.advanceTimersByTimeAsync(10);
+      expect(isClosed).toBe(false);
+      manager.remove(connection);
+    }
+    await closing;
+    expect(viewers.map(({ socket }) => socket.terminations)).toEqual([0, 0]);
+    expect(manager.publish(message("task_added"), ["*"])).toBe(0);
+  });
+
+  it("destroys the sockets that do not close, and them only", async () => {
+    const { manager } = makeManager();
+    const good: OpenViewer = openViewer(manager, {
+      clientId: "good",
+      behaviour: { onClose: () => queueMicrotask(() => manager.remove(good.connection)) },
+    });
+    const dead = openViewer(manager, { clientId: "dead" });
+    let isClosed = false;
+    const closing = manager.close().then(() => {
+      isClosed = true;
+    });
+    await vi.advanceTimersByTimeAsync(1500);
+    expect(isClosed).toBe(true);
+    await closing;
+    expect(dead.socket.terminations).toBeGreaterThan(0);
+    expect(good.socket.terminations).toBe(0);
+  });
+
+  it("also waits for sockets that were closing before", async () => {
+    const { manager } = makeManager();
+    const slow = openViewer(manager, { clientId: "slow" });
+    manager.disconnect("slow");
+    let isClosed = false;
+    const closing = manager.close().then(() => {
+      isClosed = true;
+    });
+    await vi.advanceTimersByTimeAsync(10);
+    expect(isClosed).toBe(false);
+    manager.remove(slow.connection);
+    await closing;
+    expect(closeCodes(slow)).toEqual([4410]);
+  });
+
+  it("is done at once when there is nobody", async () => {
+    await expect(makeManager().manager.close()).resolves.toBeUndefined();
+  });
+});

@@ -1,0 +1,437 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { ConnectionManager } from "../../src/connections/connection-manager.ts";
+import { InvalidCursorError } from "../../src/errors.ts";
+import { decodeCursor, encodeCursor, queueTag } from "../../src/notifier/cursor.ts";
+import { WebSocketNotifier } from "../../src/notifier/web-socket-notifier.ts";
+import type { FactBatch } from "../../src/sources/fact.ts";
+import { compareStreamIds } from "../../src/sources/fact.ts";
+import type { JobHash, JobKey } from "../../src/sources/stream-queries.ts";
+import type { Told } from "./support/facts.ts";
+import {
+  active,
+  added,
+  back,
+  batchOf,
+  completed,
+  delayed,
+  failed,
+  GONE,
+  hashOf,
+  log,
+  progress,
+  START_MS,
+  stalled,
+  waiting,
+} from "./support/facts.ts";
+import { ERROR, makeManager, openViewer, recordingLogger } from "./support/manager.ts";
+
+type ReadJobs = (keys: readonly JobKey[]) => Promise<JobHash[]>;
+
+const PREFIX = "bull";
+const readNothing: ReadJobs = async (keys) => keys.map(() => GONE);
+
+/** A notifier that watches the queue `emails`. */
+function makeNotifier(readJobs: ReadJobs = readNothing) {
+  const { manager } = makeManager();
+  const { logger, logs } = recordingLogger();
+  const asked: string[][] = [];
+  const notifier = new WebSocketNotifier({
+    manager,
+    readJobs: (keys) => {
+      asked.push(keys.map(({ queue, jobId }) => `${queue}:${jobId}`));
+      return readJobs(keys);
+    },
+    prefix: PREFIX,
+    logger,
+  });
+  notifier.watch("emails");
+  return { manager, notifier, logs, asked };
+}
+
+const watchAll = (manager: ConnectionManager) => openViewer(manager, { topics: ["*"] });
+
+/** A promise the test settles. */
+function latch<T>() {
+  let open: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((resolve) => {
+    open = resolve;
+  });
+  return { promise, open };
+}
+
+describe("the order of messages", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("is kept when the first batch waits for what the hashes say and the second need not", async () => {
+    const slow = latch<JobHash[]>();
+    const { manager, notifier } = makeNotifier(() => slow.promise);
+    const viewer = watchAll(manager);
+    const first = notifier.accept([batchOf([active("7"), completed("x", "7")])]);
+    const second = notifier.accept([batchOf([added("8")], { atMs: START_MS + 10 })]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(viewer.take()).toEqual([]);
+    slow.open([hashOf({ name: "seven", atm: "1" })]);
+    await Promise.all([first, second]);
+    expect(viewer.take().map(({ type, meta }) => [type, meta.name])).toEqual([
+      ["task_active", "seven"],
+      ["task_success", "seven"],
+      ["task_added", "mail"],
+    ]);
+  });
+
+  it("is kept with everything told, but not waited for longer than 250 ms", async () => {
+    vi.useFakeTimers();
+    const { manager, notifier } = makeNotifier(() => new Promise(() => undefined));
+    const viewer = watchAll(manager);
+    const first = notifier.accept([batchOf([active("7")])]);
+    const second = notifier.accept([batchOf([added("8")], { atMs: START_MS + 10 })]);
+    await vi.advanceTimersByTimeAsync(249);
+    expect(viewer.take()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    await Promise.all([first, second]);
+    expect(viewer.take()).toMatchObject([
+      { type: "task_active", meta: { task_id: "7", name: null, attempt: null } },
+      { type: "task_added", meta: { task_id: "8", name: "mail", attempt: 0 } },
+    ]);
+  });
+
+  it("is not upset by an answer that comes too late; the name is asked for again", async () => {
+    vi.useFakeTimers();
+    const late = latch<JobHash[]>();
+    const answers = [late.promise, Promise.resolve([hashOf({ name: "seven" })])];
+    const { manager, notifier, asked } = makeNotifier(() => answers.shift() ?? Promise.resolve([]));
+    const viewer = watchAll(manager);
+    const first = notifier.accept([batchOf([active("7")])]);
+    await vi.advanceTimersByTimeAsync(250);
+    await first;
+    late.open([hashOf({ name: "late" })]);
+    await notifier.accept([batchOf([progress(1, "7")], { atMs: START_MS + 10 })]);
+    expect(viewer.take().map(({ meta }) => meta.name)).toEqual([null, "seven"]);
+    expect(asked).toEqual([["emails:7"], ["emails:7"]]);
+  });
+
+  it("is kept, and everything told, when the hashes cannot be read", async () => {
+    const { manager, notifier, logs } = makeNotifier(() => Promise.reject(new Error("no connection")));
+    const viewer = watchAll(manager);
+    await notifier.accept([batchOf([active("7"), progress(1, "7")])]);
+    await notifier.accept([batchOf([completed("x", "7")], { atMs: START_MS + 10 })]);
+    expect(viewer.take().map(({ type, meta }) => [type, meta.name])).toEqual([
+      ["task_active", null],
+      ["task_progress", null],
+      ["task_success", null],
+    ]);
+    expect(logs.filter(({ level }) => level >= ERROR)).toEqual([]);
+    expect(JSON.stringify(logs)).toContain("no connection");
+  });
+
+  it("is kept, and everything told, when fewer hashes come than were asked for", async () => {
+    const { manager, notifier } = makeNotifier(async () => [hashOf({ name: "seven" })]);
+    const viewer = watchAll(manager);
+    await notifier.accept([batchOf([active("7"), active("8")])]);
+    expect(viewer.take().map(({ meta }) => meta.name)).toEqual(["seven", null]);
+  });
+});
+
+describe("a fact", () => {
+  const EVERY_KIND: Told[] = [
+    added(),
+    waiting(),
+    delayed(),
+    active(),
+    progress(1),
+    log("line"),
+    back(),
+    stalled(),
+    { kind: "waiting-children", jobId: "1" },
+    completed(),
+    failed(),
+    { kind: "removed", jobId: "1" },
+    { kind: "paused" },
+    { kind: "resumed" },
+    { kind: "drained" },
+    { kind: "cleaned", count: 1 },
+  ];
+
+  it("makes one message, once for each viewer", async () => {
+    const { manager, notifier } = makeNotifier();
+    const viewer = openViewer(manager, { topics: ["*", "queue:emails", "job:emails:1"] });
+    await notifier.accept([batchOf(EVERY_KIND)]);
+    const cursors = viewer.take().map(({ meta }) => meta.cursor);
+    expect(cursors).toHaveLength(EVERY_KIND.length);
+    expect(new Set(cursors).size).toBe(EVERY_KIND.length);
+  });
+
+  it("reaches those who watch everything, its queue or its job, and nobody else", async () => {
+    const { manager, notifier } = makeNotifier();
+    const open = (topic: string) => openViewer(manager, { clientId: topic.replaceAll(/\W/g, "-"), topics: [topic] });
+    const [all, queue, job, otherQueue, otherJob] = [
+      "*",
+      "queue:emails",
+      "job:emails:1",
+      "queue:images",
+      "job:emails:2",
+    ].map(open);
+    await notifier.accept([batchOf([added("1"), { kind: "paused" }])]);
+    const types = (viewer = all) => viewer?.take().map(({ type }) => type);
+    expect(types(all)).toEqual(["task_added", "queue_paused"]);
+    expect(types(queue)).toEqual(["task_added", "queue_paused"]);
+    expect(types(job)).toEqual(["task_added"]);
+    expect(types(otherQueue)).toEqual([]);
+    expect(types(otherJob)).toEqual([]);
+  });
+
+  it("is told with its job, its position and its time by Redis' clock", async () => {
+    const { manager, notifier } = makeNotifier(async () => [hashOf({ name: "report", atm: "1" })]);
+    const viewer = watchAll(manager);
+    const batch = batchOf([progress(40, "a:b:c"), { kind: "paused" }]);
+    await notifier.accept([batch]);
+    const cursor = (events: string) => encodeCursor(queueTag(PREFIX, "emails"), { events, logs: batch.start.logs });
+    expect(viewer.take()).toEqual([
+      {
+        type: "task_progress",
+        content: 40,
+        meta: { queue: "emails", task_id: "a:b:c", name: "report", attempt: 2, cursor: cursor(`${START_MS}-0`) },
+        timestamp: new Date(START_MS).toISOString(),
+      },
+      {
+        type: "queue_paused",
+        content: null,
+        meta: { queue: "emails", cursor: cursor(`${START_MS + 1}-0`) },
+        timestamp: new Date(START_MS + 1).toISOString(),
+      },
+    ]);
+  });
+
+  it("of a queue that is not watched, or not any more, is passed over", async () => {
+    const { manager, notifier } = makeNotifier();
+    const viewer = watchAll(manager);
+    await notifier.accept([batchOf([added()], { queue: "images" }), batchOf([added()])]);
+    notifier.forget("emails");
+    await notifier.accept([batchOf([active()], { atMs: START_MS + 10 })]);
+    expect(viewer.take().map(({ type, meta }) => [type, meta.queue])).toEqual([["task_added", "emails"]]);
+  });
+
+  it("of a queue forgotten while its hashes were being read is passed over", async () => {
+    const slow = latch<JobHash[]>();
+    const { manager, notifier } = makeNotifier(() => slow.promise);
+    const viewer = watchAll(manager);
+    const accepted = notifier.accept([batchOf([active()])]);
+    notifier.forget("emails");
+    slow.open([hashOf()]);
+    await accepted;
+    expect(viewer.take()).toEqual([]);
+  });
+
+  it("that cannot be told does not take those around it with it", async () => {
+    const { manager, notifier, logs } = makeNotifier();
+    const viewer = watchAll(manager);
+    // Deeper than JSON can be written, though it can be read.
+    const depth = 200_000;
+    const deep: unknown = JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`);
+    await notifier.accept([
+      batchOf([added(), active(), progress(deep), completed("done")]),
+      { ...batchOf([{ kind: "paused" }], { atMs: START_MS + 10 }) },
+    ]);
+    await notifier.accept([batchOf([{ kind: "resumed" }], { atMs: START_MS + 20 })]);
+    expect(viewer.take().map(({ type }) => type)).toEqual([
+      "task_added",
+      "task_active",
+      "task_success",
+      "queue_paused",
+      "queue_resumed",
+    ]);
+    expect(logs.filter(({ level }) => level >= ERROR)).toHaveLength(1);
+  });
+
+  it("counts towards the latency when somebody saw it", async () => {
+    const { manager, notifier } = makeNotifier();
+    await notifier.accept([batchOf([added()])]);
+    expect(manager.statistics.latencyMs.percentiles().p50).toBeNull();
+    watchAll(manager);
+    await notifier.accept([batchOf([active()], { atMs: Date.now() + 60_000 })]);
+    expect(manager.statistics.latencyMs.percentiles().p50).toBe(0);
+  });
+});
+
+describe("the timestamps within a job", () => {
+  it("never run backwards, though its log lines and events come from two streams", async () => {
+    const { manager, notifier } = makeNotifier(async (keys) => keys.map(() => hashOf({ atm: "1" })));
+    const viewer = watchAll(manager);
+    const at = (told: Told, atMs: number) => batchOf([told], { atMs }).facts;
+    const facts = [
+      ...at(added("1"), START_MS),
+      ...at(active("1"), START_MS + 50),
+      ...at(active("2"), START_MS + 20),
+      ...at(log("before", "1"), START_MS + 30),
+      ...at(completed("x", "1"), START_MS + 60),
+      ...at(log("late", "1"), START_MS + 10),
+    ];
+    const batch: FactBatch = { ...batchOf([]), facts };
+    await notifier.accept([batch]);
+    await notifier.accept([{ ...batch, facts: at(added("1"), START_MS + 5) }]);
+    const times = (id: string) =>
+      viewer.socket.sent
+        .filter(({ meta }) => meta.task_id === id)
+        .map(({ timestamp }) => Date.parse(timestamp) - START_MS);
+    expect(times("1")).toEqual([0, 50, 50, 60, 60, 60]);
+    expect(times("2")).toEqual([20]);
+  });
+});
+
+describe("the cursors of messages", () => {
+  it("only rise within a queue, in both of its streams", async () => {
+    const { manager, notifier } = makeNotifier();
+    notifier.watch("images");
+    const viewer = watchAll(manager);
+    const story = [added(), log("a"), active(), log("b"), progress(1), log("c"), completed()];
+    await notifier.accept([batchOf(story), batchOf(story, { queue: "images", atMs: START_MS + 3 })]);
+    const end = batchOf(story).end;
+    const next = batchOf([log("d"), { kind: "drained" }], { atMs: START_MS + 100 });
+    await notifier.accept([{ ...next, start: end, end: { ...end, ...next.end } }]);
+    for (const queue of ["emails", "images"]) {
+      const positions = viewer.socket.sent
+        .filter(({ meta }) => meta.queue === queue)
+        .map(({ meta }) => decodeCursor(String(meta.cursor)).position);
+      expect(positions.length).toBeGreaterThanOrEqual(7);
+      positions.slice(1).forEach((position, index) => {
+        const before = positions[index] ?? position;
+        const steps = [
+          compareStreamIds(position.events, before.events),
+          compareStreamIds(position.logs, before.logs),
+        ].map(Math.sign);
+        expect(steps.toSorted()).toEqual([0, 1]);
+      });
+    }
+  });
+
+  it("are those of the newest message when asked for by topic", async () => {
+    const { manager, notifier } = makeNotifier();
+    notifier.watch("images");
+    const viewer = watchAll(manager);
+    await notifier.accept([batchOf([added(), active()]), batchOf([added()], { queue: "images" })]);
+    const newest = Object.fromEntries(viewer.take().map(({ meta }) => [String(meta.queue), meta.cursor]));
+    expect(notifier.cursors(["*"])).toEqual(newest);
+    expect(notifier.cursors(["queue:emails"])).toEqual({ emails: newest.emails });
+    expect(notifier.cursors(["job:images:9", "queue:emails"])).toEqual(newest);
+    expect(notifier.cursors(["queue:elsewhere", "nonsense"])).toEqual({});
+    expect(notifier.cursors([])).toEqual({});
+  });
+
+  it("also count entries that made no message", async () => {
+    const { notifier } = makeNotifier();
+    const batch = batchOf([added()]);
+    const end = { ...batch.end, events: `${START_MS + 5}-3` };
+    await notifier.accept([{ ...batch, end }]);
+    const { emails = "" } = notifier.cursors(["*"]);
+    expect(decodeCursor(emails)).toEqual({ queueTag: queueTag(PREFIX, "emails"), position: end });
+  });
+
+  it("are none of a queue whose streams are not found yet, or that is forgotten", async () => {
+    const { notifier } = makeNotifier();
+    expect(notifier.cursors(["*", "queue:emails"])).toEqual({});
+    await notifier.accept([batchOf([])]);
+    expect(notifier.cursors(["*"])).toHaveProperty("emails");
+    notifier.forget("emails");
+    expect(notifier.cursors(["*", "queue:emails"])).toEqual({});
+  });
+});
+
+describe("a viewer that comes back with its cursors", () => {
+  async function advance() {
+    const made = makeNotifier();
+    made.notifier.watch("images");
+    const old = batchOf([added()]);
+    await made.notifier.accept([old, batchOf([added()], { queue: "images" })]);
+    const before = made.notifier.cursors(["*"]);
+    await made.notifier.accept([batchOf([active()], { atMs: START_MS + 10 })]);
+    return { ...made, before: { emails: before.emails ?? "", images: before.images ?? "" } };
+  }
+
+  it("has missed what was published since, queue by queue", async () => {
+    const { notifier, before } = await advance();
+    expect(notifier.missedSince([before.emails, before.images])).toEqual(["emails"]);
+    expect(notifier.missedSince(Object.values(notifier.cursors(["*"])))).toEqual([]);
+    expect(notifier.missedSince([])).toEqual([]);
+  });
+
+  it("is told of the gap, or that nothing was missed", async () => {
+    const { manager, notifier, before } = await advance();
+    const behind = openViewer(manager, { clientId: "behind", topics: ["*"], since: [before.emails, before.images] });
+    expect(behind.greeting.slice(1)).toMatchObject([
+      { type: "gap", content: { queue: "emails", missed: null }, meta: { queue: "emails" } },
+      { type: "subscribed", content: { recovered: false, cursors: notifier.cursors(["*"]) } },
+    ]);
+    const upToDate = openViewer(manager, {
+      clientId: "up-to-date",
+      topics: ["*"],
+      since: Object.values(notifier.cursors(["*"])),
+    });
+    expect(upToDate.greeting.slice(1)).toMatchObject([{ type: "subscribed", content: { recovered: true } }]);
+  });
+
+  it("cannot be told that nothing was missed before the queue's streams are found", () => {
+    const { notifier } = makeNotifier();
+    const cursor = encodeCursor(queueTag(PREFIX, "emails"), { events: "0-0", logs: "0-0" });
+    expect(notifier.missedSince([cursor])).toEqual(["emails"]);
+  });
+
+  it.each([
+    { what: "of a queue not attached", tag: queueTag(PREFIX, "other") },
+    { what: "of a bridge with another prefix", tag: queueTag("else", "emails") },
+  ])("is told of a gap, without a queue's name, for a cursor that is $what", async ({ tag }) => {
+    const { manager, notifier, before } = await advance();
+    const cursor = encodeCursor(tag, { events: "1-0", logs: "1-0" });
+    expect(notifier.missedSince([before.images, cursor])).toEqual([null]);
+    const { greeting } = openViewer(manager, { topics: ["*"], since: [before.images, cursor] });
+    expect(greeting.slice(1)).toMatchObject([
+      { type: "gap", content: { queue: null, missed: null } },
+      { type: "subscribed", content: { recovered: false } },
+    ]);
+  });
+
+  it.each(["forged", ""])("is refused with the forged cursor %j, also next to a good one", async (cursor) => {
+    const { notifier, before } = await advance();
+    expect(() => notifier.missedSince([cursor])).toThrow(InvalidCursorError);
+    expect(() => notifier.missedSince([before.images, cursor])).toThrow(InvalidCursorError);
+  });
+});
+
+describe("a line from a log channel", () => {
+  it("reaches the viewers of its job, named if the job is known, and has no cursor", async () => {
+    const { manager, notifier } = makeNotifier();
+    const viewer = openViewer(manager, { topics: ["job:emails:1"] });
+    await notifier.accept([batchOf([added("1", "mail")])]);
+    viewer.take();
+    const line = { channel: "logs", level: "warn", content: "careful", loggedAtMs: START_MS };
+    notifier.acceptLine({ ...line, job: { queue: "emails", jobId: "1" } });
+    notifier.acceptLine({ ...line, job: { queue: "emails", jobId: "2" } });
+    expect(viewer.take()).toEqual([
+      {
+        type: "logs",
+        content: "careful",
+        meta: {
+          channel: "logs",
+          level: "warn",
+          logged_at: new Date(START_MS).toISOString(),
+          queue: "emails",
+          task_id: "1",
+          name: "mail",
+        },
+        timestamp: expect.stringMatching(/Z$/),
+      },
+    ]);
+  });
+
+  it("that names no job reaches only those who watch everything", () => {
+    const { manager, notifier } = makeNotifier();
+    const all = openViewer(manager, { clientId: "all", topics: ["*"] });
+    const one = openViewer(manager, { clientId: "one", topics: ["queue:emails"] });
+    notifier.acceptLine({ channel: "logs", job: null, level: null, content: "plain", loggedAtMs: null });
+    expect(all.take()).toMatchObject([
+      { type: "logs", content: "plain", meta: { channel: "logs", level: null, logged_at: null } },
+    ]);
+    expect(one.take()).toEqual([]);
+  });
+});
