@@ -13,21 +13,14 @@ import type { RequestHandler } from "./http/rest-router.ts";
 import { createRestRouter } from "./http/rest-router.ts";
 import type { Health, Stats } from "./http/schemas.ts";
 import { refuseUpgrade, UpgradeHandler } from "./http/upgrade-handler.ts";
+import { describeGiven } from "./input-issue.ts";
 import { createDefaultLogger, partLogger } from "./logger.ts";
 import { WebSocketNotifier } from "./notifier/web-socket-notifier.ts";
-import { describeGiven } from "./protocol/client-message.ts";
 import type { MessageFields } from "./protocol/message.ts";
-import { EventStreamSource } from "./sources/event-stream-source.ts";
-import type { SourceStatus } from "./sources/fact.ts";
-import { LogPubSubSource } from "./sources/log-pub-sub-source.ts";
-import { QueueDiscovery } from "./sources/queue-discovery.ts";
-import { QueueEventsSource } from "./sources/queue-events-source.ts";
-import { RedisConnection } from "./sources/redis-connections.ts";
-import { StreamQueries } from "./sources/stream-queries.ts";
+import { Sources } from "./sources/sources.ts";
 import { VERSION } from "./version.ts";
 
-/** How long `start()` waits for Redis before it goes on without, and `close()` for what does not end by itself. */
-const PATIENCE_MS = 2000;
+type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 /**
  * Makes a bridge; nothing is opened before `start()`.
@@ -49,74 +42,36 @@ export class Bridge {
   readonly router: RequestHandler;
   readonly #settings: BridgeSettings;
   readonly #manager: ConnectionManager;
-  readonly #notifier: WebSocketNotifier;
   readonly #upgrades: UpgradeHandler;
-  readonly #commands: RedisConnection;
-  readonly #queries: StreamQueries;
-  readonly #eventStream: EventStreamSource;
-  readonly #pubSub: LogPubSubSource | null;
-  readonly #discovery: QueueDiscovery | null;
-  /** Attached queues, each with its `QueueEvents` instance if it came with one. */
-  readonly #queues = new Map<string, QueueEventsLike | null>();
-  readonly #queueEvents = new Map<string, QueueEventsSource>();
-  /** Queues that discovery must not attach again. */
-  readonly #detached = new Set<string>();
-  readonly #servers: { server: Server; listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void }[] =
-    [];
-  readonly #sourceLogger;
-  #startedAtMs = 0;
+  readonly #sources: Sources;
+  readonly #servers: { server: Server; listener: UpgradeListener }[] = [];
   #started: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
   /** Use `createBridge`, which checks the options. */
   constructor(settings: BridgeSettings) {
     this.#settings = settings;
+    const { prefix, basePath, trustProxy } = settings;
     const logger = settings.logger ?? createDefaultLogger();
-    this.#sourceLogger = partLogger(logger, "sources");
-    const { connection, prefix, basePath, trustProxy } = settings;
     this.#manager = new ConnectionManager({ ...settings, logger: partLogger(logger, "connections") });
-    this.#commands = new RedisConnection(connection);
-    this.#queries = new StreamQueries(this.#commands, prefix);
-    this.#notifier = new WebSocketNotifier({
+    const sink = new WebSocketNotifier({
       manager: this.#manager,
-      readJobs: (keys) => this.#queries.jobs(keys),
+      readJobs: (keys) => this.#sources.readJobs(keys),
       prefix,
       logger: partLogger(logger, "notifier"),
     });
-    this.#eventStream = new EventStreamSource({
-      connection,
-      queries: this.#queries,
-      prefix,
-      sink: this.#notifier,
-      logger: this.#sourceLogger,
-    });
-    this.#pubSub =
-      settings.logChannels.length === 0
-        ? null
-        : new LogPubSubSource({
-            connection,
-            channels: settings.logChannels,
-            accept: (line) => this.#notifier.acceptLine(line),
-            logger: this.#sourceLogger,
-          });
-    this.#discovery = settings.discover
-      ? new QueueDiscovery(this.#queries, (queue) => this.#discovered(queue), this.#sourceLogger)
-      : null;
+    this.#sources = new Sources({ ...settings, sink, logger: partLogger(logger, "sources") });
     const access = new Access(settings);
     const http = { basePath, manager: this.#manager, access, logger: partLogger(logger, "http") };
     this.#upgrades = new UpgradeHandler({ ...http, trustProxy });
-    this.router = createRestRouter({
-      ...http,
-      version: VERSION,
-      sources: () => this.#sources(),
-      health: () => this.health(),
-    });
+    const [sources, health] = [() => this.#sources.status(), () => this.health()];
+    this.router = createRestRouter({ ...http, version: VERSION, sources, health });
     for (const queue of settings.queues) this.attachQueue(queue);
   }
 
   /** The names of the attached queues. */
   get queues(): string[] {
-    return [...this.#queues.keys()];
+    return this.#sources.queues;
   }
 
   /**
@@ -127,7 +82,7 @@ export class Bridge {
    */
   start(): Promise<void> {
     if (this.#closed) return Promise.reject(new BridgeClosedError("the bridge is closed; make a new one"));
-    this.#started ??= this.#start();
+    this.#started ??= this.#sources.start();
     return this.#started;
   }
 
@@ -143,10 +98,7 @@ export class Bridge {
     if (this.#closed) throw new BridgeClosedError(`queue "${name}" cannot be attached: the bridge is closed`);
     const instance = typeof queue === "string" ? null : queue;
     if (instance) this.#checkPrefix(instance);
-    this.#detached.delete(name);
-    if (this.#queues.has(name) && (instance === null || this.#queues.get(name) === instance)) return;
-    this.#queues.set(name, instance);
-    if (this.#started) this.#read(name, instance, Date.now());
+    this.#sources.attach(name, instance);
   }
 
   /**
@@ -155,19 +107,13 @@ export class Bridge {
    * @throws {InvalidQueueError} when it is neither a name nor a `QueueEvents` instance.
    */
   detachQueue(queue: string | QueueEventsLike): boolean {
-    const name = queueNameOf(queue);
-    this.#detached.add(name);
-    this.#queueEvents.get(name)?.close();
-    this.#queueEvents.delete(name);
-    this.#eventStream.detach(name);
-    this.#notifier.forget(name);
-    return this.#queues.delete(name);
+    return this.#sources.detach(queueNameOf(queue));
   }
 
   /** Takes WebSocket upgrades under `basePath` from a server; others are left to whoever else listens. */
   attach(server: Server): void {
     if (this.#servers.some((attached) => attached.server === server)) return;
-    const listener = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const listener: UpgradeListener = (request, socket, head) => {
       if (this.#upgrades.handle(request, socket, head) || server.listenerCount("upgrade") > 1) return;
       // Nobody else would ever answer it.
       const { basePath } = this.#settings;
@@ -207,22 +153,13 @@ export class Bridge {
 
   /** What `GET /ws/stats` answers. */
   stats(): Stats {
-    return reportStats(this.#manager, this.#sources());
+    return reportStats(this.#manager, this.#sources.status());
   }
 
   /** What `GET /ws/health` answers. */
   health(): Health {
-    return readHealth({
-      isStarted: this.#started !== undefined && this.#closed === undefined,
-      redis: this.#eventStream.problem,
-      commands: this.#commands.problem,
-      logChannels: this.#pubSub?.problem ?? null,
-      discovery: this.#discovery?.problem ?? null,
-      unreadable: this.#eventStream.feedProblems,
-      takenOver: [...this.#queueEvents].flatMap(([queue, { takenOver }]) =>
-        takenOver ? [{ queue, reason: takenOver }] : [],
-      ),
-    });
+    const isStarted = this.#started !== undefined && this.#closed === undefined;
+    return readHealth(isStarted, this.#sources.problems());
   }
 
   /**
@@ -234,67 +171,11 @@ export class Bridge {
     return this.#closed;
   }
 
-  async #start(): Promise<void> {
-    this.#startedAtMs = Date.now();
-    this.#commands.open();
-    this.#pubSub?.start();
-    for (const [queue, instance] of this.#queues) this.#read(queue, instance, this.#startedAtMs);
-    this.#eventStream.start();
-    await withPatience(this.#settle());
-  }
-
-  /** Resolves when all queues, those found by the first scan included, are read from now on. */
-  async #settle(): Promise<void> {
-    await this.#commands.whenReady(PATIENCE_MS);
-    await this.#discovery?.start();
-    await Promise.all(this.queues.map((queue) => this.#eventStream.feed(queue)?.located));
-  }
-
   async #close(): Promise<void> {
     this.#upgrades.close();
     for (const { server, listener } of this.#servers) server.off("upgrade", listener);
     await this.#manager.close();
-    this.#discovery?.close();
-    this.#pubSub?.close();
-    for (const source of this.#queueEvents.values()) source.close();
-    this.#commands.close();
-    await withPatience(this.#eventStream.close());
-  }
-
-  #discovered(queue: string): void {
-    if (this.#queues.has(queue) || this.#detached.has(queue) || this.#closed) return;
-    this.#sourceLogger.info({ queue }, "queue discovered");
-    this.#queues.set(queue, null);
-    // Found after the start it is new, or new to us: what it has seen since the start is wanted.
-    this.#read(queue, null, this.#startedAtMs);
-  }
-
-  #read(queue: string, instance: QueueEventsLike | null, attachedAtMs: number): void {
-    let feed = this.#eventStream.feed(queue);
-    if (!feed) {
-      this.#notifier.watch(queue);
-      feed = this.#eventStream.attach(queue, attachedAtMs);
-    }
-    if (!instance) return;
-    // A queue that was read by itself, or by another instance, goes on from where that stands.
-    this.#queueEvents.get(queue)?.close();
-    const source = new QueueEventsSource({
-      instance,
-      feed,
-      queries: this.#queries,
-      sink: this.#notifier,
-      logger: this.#sourceLogger,
-    });
-    this.#queueEvents.set(queue, source);
-    source.start();
-  }
-
-  #sources(): SourceStatus[] {
-    return [
-      ...[...this.#queueEvents.values()].map((source) => source.status()),
-      ...this.#eventStream.status(),
-      ...(this.#pubSub ? [this.#pubSub.status()] : []),
-    ];
+    await this.#sources.close();
   }
 
   #checkPrefix(instance: QueueEventsLike): void {
@@ -304,15 +185,6 @@ export class Bridge {
       `the QueueEvents instance of queue "${instance.name}" has the prefix "${prefix}"; this bridge reads "${this.#settings.prefix}": a bridge has one prefix, make another for the other`,
     );
   }
-}
-
-/** Waits for something that may never come, but not for long. */
-async function withPatience(awaited: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, PATIENCE_MS);
-  });
-  await Promise.race([awaited, patience]).finally(() => clearTimeout(timer));
 }
 
 function queueNameOf(queue: string | QueueEventsLike): string {

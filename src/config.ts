@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import type { SettingIssue } from "./errors.ts";
 import { InvalidSettingsError } from "./errors.ts";
-import { describeGiven } from "./protocol/client-message.ts";
+import { describeGiven } from "./input-issue.ts";
 
 /** Who a connection belongs to, as the application says. */
 export interface Principal {

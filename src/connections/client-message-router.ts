@@ -1,12 +1,11 @@
 import { z } from "zod";
 import type { Principal } from "../config.ts";
 import { BullcastError, InvalidHandlerError } from "../errors.ts";
+import { describeIssues, inputIssues } from "../input-issue.ts";
 import type { Logger } from "../logger.ts";
 import type { ClientMessage } from "../protocol/client-message.ts";
 import {
   clientEnvelopeSchema,
-  describeIssues,
-  inputIssues,
   MAX_CLIENT_MESSAGE_BYTES,
   subscribeContentSchema,
   unsubscribeContentSchema,

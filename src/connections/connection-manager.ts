@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { z } from "zod";
 import { BullcastError, InvalidMessageError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
@@ -11,11 +10,11 @@ import type { MessageHandler, RequestId } from "./client-message-router.ts";
 import { ClientMessageRouter } from "./client-message-router.ts";
 import type { ConnectionDetails } from "./connection.ts";
 import { Connection } from "./connection.ts";
-import type { Frame } from "./frame.ts";
-import { encodeFrame } from "./frame.ts";
+import { encodeBounded, encodeFrame } from "./frame.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { History } from "./history.ts";
 import { NO_HISTORY } from "./history.ts";
+import { Pinger } from "./pinger.ts";
 import { Statistics } from "./statistics.ts";
 import { TopicIndex } from "./topic-index.ts";
 import type { Transport } from "./transport.ts";
@@ -57,6 +56,7 @@ export class ConnectionManager {
   readonly #index = new TopicIndex<Connection>();
   readonly #router: ClientMessageRouter;
   readonly #heartbeat: Heartbeat;
+  readonly #pinger = new Pinger(this.statistics);
   #history: History = NO_HISTORY;
   #publish = 0;
   #onAllClosed: (() => void) | undefined;
@@ -66,16 +66,19 @@ export class ConnectionManager {
     this.#logger = options.logger;
     this.#router = new ClientMessageRouter(
       {
-        pong: (connection, pingId) => this.#pong(connection, pingId),
+        pong: (connection, pingId) => this.#pinger.pong(connection, pingId),
         reply: (connection, type, content, requestId) => this.#send(connection, type, content, withRequest(requestId)),
-        subscribe: (connection, topics, since, requestId) => this.subscribe(connection, topics, since, requestId),
-        unsubscribe: (connection, topics, requestId) => this.unsubscribe(connection, topics, requestId),
+        subscribe: (...request) => this.subscribe(...request),
+        unsubscribe: (...request) => this.unsubscribe(...request),
       },
       options.logger,
     );
     this.#heartbeat = new Heartbeat(
       { intervalSeconds: options.heartbeatInterval, timeoutSeconds: options.heartbeatTimeout },
-      { ping: (connections) => this.#ping(connections), cut: (connection) => this.#cut(connection) },
+      {
+        ping: (connections) => this.#pinger.ping(connections, this.#history),
+        cut: (connection) => this.#cut(connection),
+      },
     );
     if (options.enableHeartbeat) this.#heartbeat.start();
   }
@@ -205,7 +208,7 @@ export class ConnectionManager {
   /** Sends a message once to each connection subscribed to any of the topics; answers how many that were. */
   publish(message: WebSocketMessage, topics: readonly Topic[]): number {
     if (!topics.some((topic) => this.#index.has(topic))) return 0;
-    const frame = this.#encodeBounded(message);
+    const frame = encodeBounded(message, this.#options.maxQueueBytes * MAX_SHARE_OF_OUTBOX);
     let reached = 0;
     this.#publish += 1;
     for (const topic of topics) {
@@ -266,14 +269,6 @@ export class ConnectionManager {
     for (const connection of this.#closing) connection.terminate();
   }
 
-  /** A content that alone would fill a good part of an outbox, say a job's result of megabytes, is left out and said so. */
-  #encodeBounded(message: WebSocketMessage): Frame {
-    const frame = encodeFrame(message);
-    if (frame.bytes.length <= this.#options.maxQueueBytes * MAX_SHARE_OF_OUTBOX) return frame;
-    const meta = { ...message.meta, omitted_bytes: frame.bytes.length };
-    return encodeFrame(new WebSocketMessage({ ...message, content: null, meta }));
-  }
-
   /** From here on the connection is not served any more; its socket may take a moment to close. */
   #unregister(connection: Connection, code: number | null, reason: string): void {
     this.#closing.add(connection);
@@ -297,34 +292,6 @@ export class ConnectionManager {
     this.statistics.heartbeat.timeouts += 1;
     this.#logger.info({ clientId: connection.clientId }, "no sign of life: disconnected (4408)");
     connection.close(CLOSE_CODE.heartbeatTimeout, "no sign of life within the heartbeat timeout");
-  }
-
-  #ping(connections: Iterable<Connection>): void {
-    const id = randomUUID();
-    const sentAt = Date.now();
-    // Viewers of the same topics share one frame.
-    const frames = new Map<string, Frame>();
-    for (const connection of connections) {
-      const key = [...connection.topics].join("\n");
-      let frame = frames.get(key);
-      if (!frame) {
-        const meta = { ping_id: id, cursors: this.#history.cursors(connection.topics) };
-        frame = encodeFrame(new WebSocketMessage({ type: "ping", content: "ping", meta }));
-        frames.set(key, frame);
-      }
-      connection.pendingPing = { id, sentAt };
-      if (connection.deliver(frame)) this.statistics.heartbeat.pings += 1;
-      connection.probe();
-    }
-  }
-
-  #pong(connection: Connection, pingId: unknown): void {
-    const { pendingPing } = connection;
-    if (!pendingPing || pendingPing.id !== pingId) return;
-    connection.rttMs = Date.now() - pendingPing.sentAt;
-    connection.pendingPing = null;
-    this.statistics.heartbeat.pongs += 1;
-    this.statistics.rttMs.add(connection.rttMs);
   }
 
   #send(connection: Connection, type: string, content: unknown, meta: MessageMeta = {}): void {

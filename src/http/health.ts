@@ -1,34 +1,14 @@
+import type { SourceProblems } from "../sources/sources.ts";
 import type { Health } from "./schemas.ts";
-
-/** What is known of the parts; a problem is the reason why one does not work, null when it does. */
-export interface PartsState {
-  isStarted: boolean;
-  redis: string | null;
-  commands: string | null;
-  logChannels: string | null;
-  discovery: string | null;
-  /** Queues that cannot be read although Redis answers. */
-  unreadable: readonly { queue: string; reason: string }[];
-  /** Queues whose `QueueEvents` instance the bridge no longer relies on. */
-  takenOver: readonly { queue: string; reason: string }[];
-}
 
 type Check = Health["checks"][string];
 
 /** Sums the parts up: without the event streams nothing works, without the others less does. */
-export function readHealth({
-  isStarted,
-  redis,
-  commands,
-  logChannels,
-  discovery,
-  unreadable,
-  takenOver,
-}: PartsState): Health {
+export function readHealth(isStarted: boolean, problems: SourceProblems): Health {
+  const { eventStreams, jobs, logChannels, discovery, unreadable, takenOver } = problems;
   const checks: Record<string, Check> = {
-    redis: check("unhealthy", isStarted ? redis : "the bridge is not started, or closed"),
-    // Messages go on without what the hashes say.
-    jobs: check("degraded", commands && `names and attempts of jobs cannot be read: ${commands}`),
+    redis: check("unhealthy", isStarted ? eventStreams : "the bridge is not started, or closed"),
+    jobs: check("degraded", jobs && `names and attempts of jobs cannot be read: ${jobs}`),
   };
   if (logChannels !== null) checks.log_channels = check("degraded", logChannels);
   if (discovery !== null) checks.discovery = check("degraded", discovery);

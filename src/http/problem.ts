@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { STATUS_CODES } from "node:http";
-import type { InputIssue } from "../protocol/client-message.ts";
+import type { InputIssue } from "../input-issue.ts";
 
 /** An RFC 9457 problem document. */
 export interface Problem {

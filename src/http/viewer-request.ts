@@ -1,4 +1,5 @@
-import { CLIENT_ID_PATTERN, describeGiven, MAX_TOPICS } from "../protocol/client-message.ts";
+import { describeGiven } from "../input-issue.ts";
+import { CLIENT_ID_PATTERN, MAX_TOPICS } from "../protocol/client-message.ts";
 import type { Topic } from "../protocol/topic.ts";
 import { ALL_TOPIC, jobTopic, parseTopic, queueTopic } from "../protocol/topic.ts";
 

@@ -4,8 +4,9 @@ import type { Logger } from "../logger.ts";
 import { WebSocketMessage } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
 import { ALL_TOPIC, jobTopic, parseTopic, queueTopic } from "../protocol/topic.ts";
-import type { Fact, FactBatch, FactSink, Position } from "../sources/fact.ts";
+import type { Fact, FactBatch, Position } from "../sources/fact.ts";
 import type { PublishedLine } from "../sources/log-pub-sub-source.ts";
+import type { SourcesSink } from "../sources/sources.ts";
 import type { JobHash, JobKey } from "../sources/stream-queries.ts";
 import { decodeCursor, encodeCursor, queueTag } from "./cursor.ts";
 import { isJobFact, JobTracker, keyOf } from "./job-tracker.ts";
@@ -27,7 +28,7 @@ export interface WebSocketNotifierOptions {
 }
 
 /** Joins the sources to the connections: job events and log lines in, messages out. */
-export class WebSocketNotifier implements FactSink, History {
+export class WebSocketNotifier implements SourcesSink, History {
   readonly #manager: ConnectionManager;
   readonly #readJobs: WebSocketNotifierOptions["readJobs"];
   readonly #prefix: string;

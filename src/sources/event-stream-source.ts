@@ -15,8 +15,8 @@ const READ_TIMEOUT_MS = BLOCK_MS + 700;
 /** A blocked XREAD costs Redis time for each of its streams; this bounds streams x reads per second. */
 const MAX_STREAM_READS_PER_SECOND = 40_000;
 const MAX_BACKOFF_MS = 1000;
-/** A queue whose streams could not be asked within this time of being attached is read from that moment on. */
-const PROMPT_MS = 1000;
+/** The last entry that a millisecond can have. */
+const MAX_SEQUENCE = "18446744073709551615";
 /** How often a queue that cannot be read is tried again. */
 const RETRY_FEED_MS = 5000;
 
@@ -248,11 +248,10 @@ function streamsOf({ readsEvents, eventsKey, logsKey, position }: QueueFeed): [k
 }
 
 /**
- * Where to begin: after the newest entry; but when Redis could not be asked promptly, or the queue was found late, what
- * has come since is wanted too.
+ * Where to begin: after what there was when the queue was attached, though Redis is asked later, be it a moment or an
+ * outage. The clocks of the two are taken for equal: where ours is behind, the difference is shown once more.
  */
 function startOf(feed: QueueFeed, newest: StreamId): StreamId {
-  if (Date.now() - feed.attachedAtMs < PROMPT_MS) return newest;
-  const attached = `${feed.attachedAtMs}-0`;
+  const attached = `${feed.attachedAtMs - 1}-${MAX_SEQUENCE}`;
   return compareStreamIds(newest, attached) < 0 ? newest : attached;
 }

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { ConnectionSetting } from "../config.ts";
 import { QUEUE_NAME_PATTERN } from "../config.ts";
+import { describeIssues, inputIssues } from "../input-issue.ts";
 import type { Logger } from "../logger.ts";
-import { describeIssues, inputIssues } from "../protocol/client-message.ts";
 import type { SourceStatus } from "./fact.ts";
 import { MalformedCounter } from "./malformed-counter.ts";
 import { describeError, RedisConnection } from "./redis-connections.ts";

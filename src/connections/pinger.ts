@@ -1,0 +1,49 @@
+import { randomUUID } from "node:crypto";
+import { WebSocketMessage } from "../protocol/message.ts";
+import type { Connection } from "./connection.ts";
+import type { Frame } from "./frame.ts";
+import { encodeFrame } from "./frame.ts";
+import type { History } from "./history.ts";
+import type { Statistics } from "./statistics.ts";
+
+/** Sends the heartbeat's pings and takes in their answers. */
+export class Pinger {
+  readonly #statistics: Statistics;
+
+  constructor(statistics: Statistics) {
+    this.#statistics = statistics;
+  }
+
+  /**
+   * Sends each connection a JSON ping with the cursors of what it watches, and a protocol ping, which the WebSocket
+   * implementation on the other side answers by itself.
+   */
+  ping(connections: Iterable<Connection>, history: History): void {
+    const id = randomUUID();
+    const sentAt = Date.now();
+    // Viewers of the same topics share one frame.
+    const frames = new Map<string, Frame>();
+    for (const connection of connections) {
+      const key = [...connection.topics].join("\n");
+      let frame = frames.get(key);
+      if (!frame) {
+        const meta = { ping_id: id, cursors: history.cursors(connection.topics) };
+        frame = encodeFrame(new WebSocketMessage({ type: "ping", content: "ping", meta }));
+        frames.set(key, frame);
+      }
+      connection.pendingPing = { id, sentAt };
+      if (connection.deliver(frame)) this.#statistics.heartbeat.pings += 1;
+      connection.probe();
+    }
+  }
+
+  /** Takes in the answer to a JSON ping; one to an older ping, or to none, says nothing of the round trip. */
+  pong(connection: Connection, pingId: unknown): void {
+    const { pendingPing } = connection;
+    if (!pendingPing || pendingPing.id !== pingId) return;
+    connection.rttMs = Date.now() - pendingPing.sentAt;
+    connection.pendingPing = null;
+    this.#statistics.heartbeat.pongs += 1;
+    this.#statistics.rttMs.add(connection.rttMs);
+  }
+}

@@ -1,0 +1,189 @@
+import type { ConnectionSetting, QueueEventsLike } from "../config.ts";
+import type { Logger } from "../logger.ts";
+import { EventStreamSource } from "./event-stream-source.ts";
+import type { FactSink, SourceStatus } from "./fact.ts";
+import type { PublishedLine } from "./log-pub-sub-source.ts";
+import { LogPubSubSource } from "./log-pub-sub-source.ts";
+import { QueueDiscovery } from "./queue-discovery.ts";
+import { QueueEventsSource } from "./queue-events-source.ts";
+import { RedisConnection } from "./redis-connections.ts";
+import type { JobHash, JobKey } from "./stream-queries.ts";
+import { StreamQueries } from "./stream-queries.ts";
+
+/** How long `start()` waits for Redis before it goes on without, and `close()` for what does not end by itself. */
+const PATIENCE_MS = 2000;
+
+/** Takes in all that the sources find. */
+export interface SourcesSink extends FactSink {
+  /** Facts of this queue will come. */
+  watch(queue: string): void;
+  /** No more will. */
+  forget(queue: string): void;
+  acceptLine(line: PublishedLine): void;
+}
+
+export interface SourcesOptions {
+  connection: ConnectionSetting;
+  prefix: string;
+  discover: boolean;
+  /** Pub/sub channels and patterns with log lines. */
+  logChannels: readonly string[];
+  sink: SourcesSink;
+  logger: Logger;
+}
+
+/** Why parts of the reading do not work; null and empty where they do. */
+export interface SourceProblems {
+  /** Without the event streams nothing is told. */
+  eventStreams: string | null;
+  /** Without the commands connection names and attempts of jobs are missing. */
+  jobs: string | null;
+  logChannels: string | null;
+  discovery: string | null;
+  /** Queues that cannot be read although Redis answers. */
+  unreadable: { queue: string; reason: string }[];
+  /** Queues whose `QueueEvents` instance is no longer relied on. */
+  takenOver: { queue: string; reason: string }[];
+}
+
+/** Which queues are read, and by what. Three Redis connections at most, one of them blocking. */
+export class Sources {
+  readonly #sink: SourcesSink;
+  readonly #logger: Logger;
+  readonly #commands: RedisConnection;
+  readonly #queries: StreamQueries;
+  readonly #eventStream: EventStreamSource;
+  readonly #pubSub: LogPubSubSource | null;
+  readonly #discovery: QueueDiscovery | null;
+  /** Attached queues, each with its `QueueEvents` instance if it came with one. */
+  readonly #queues = new Map<string, QueueEventsLike | null>();
+  readonly #queueEvents = new Map<string, QueueEventsSource>();
+  /** Queues that discovery must not attach again. */
+  readonly #detached = new Set<string>();
+  #startedAtMs: number | null = null;
+
+  constructor({ connection, prefix, discover, logChannels, sink, logger }: SourcesOptions) {
+    this.#sink = sink;
+    this.#logger = logger;
+    this.#commands = new RedisConnection(connection);
+    this.#queries = new StreamQueries(this.#commands, prefix);
+    this.#eventStream = new EventStreamSource({ connection, queries: this.#queries, prefix, sink, logger });
+    this.#pubSub =
+      logChannels.length === 0
+        ? null
+        : new LogPubSubSource({ connection, channels: logChannels, accept: (line) => sink.acceptLine(line), logger });
+    this.#discovery = discover ? new QueueDiscovery(this.#queries, (queue) => this.#discovered(queue), logger) : null;
+  }
+
+  /** The names of the attached queues. */
+  get queues(): string[] {
+    return [...this.#queues.keys()];
+  }
+
+  /** Reads the hashes of these jobs in one round trip, in their order. */
+  readJobs(keys: readonly JobKey[]): Promise<JobHash[]> {
+    return this.#queries.jobs(keys);
+  }
+
+  /** Begins to read; resolves when every queue is read from now on, or after two seconds. */
+  async start(): Promise<void> {
+    this.#startedAtMs = Date.now();
+    this.#commands.open();
+    this.#pubSub?.start();
+    for (const [queue, instance] of this.#queues) this.#read(queue, instance, this.#startedAtMs);
+    this.#eventStream.start();
+    await withPatience(this.#settle());
+  }
+
+  /** Stops everything; resolves after two seconds at the latest. */
+  async close(): Promise<void> {
+    this.#discovery?.close();
+    this.#pubSub?.close();
+    for (const source of this.#queueEvents.values()) source.close();
+    this.#commands.close();
+    await withPatience(this.#eventStream.close());
+  }
+
+  /** Attaches a queue; again, it changes nothing, but an instance takes the place of what read the queue so far. */
+  attach(queue: string, instance: QueueEventsLike | null): void {
+    this.#detached.delete(queue);
+    if (this.#queues.has(queue) && (instance === null || this.#queues.get(queue) === instance)) return;
+    this.#queues.set(queue, instance);
+    if (this.#startedAtMs !== null) this.#read(queue, instance, Date.now());
+  }
+
+  /** False when the queue was not attached. */
+  detach(queue: string): boolean {
+    this.#detached.add(queue);
+    this.#queueEvents.get(queue)?.close();
+    this.#queueEvents.delete(queue);
+    this.#eventStream.detach(queue);
+    this.#sink.forget(queue);
+    return this.#queues.delete(queue);
+  }
+
+  status(): SourceStatus[] {
+    return [
+      ...[...this.#queueEvents.values()].map((source) => source.status()),
+      ...this.#eventStream.status(),
+      ...(this.#pubSub ? [this.#pubSub.status()] : []),
+    ];
+  }
+
+  problems(): SourceProblems {
+    return {
+      eventStreams: this.#eventStream.problem,
+      jobs: this.#commands.problem,
+      logChannels: this.#pubSub?.problem ?? null,
+      discovery: this.#discovery?.problem ?? null,
+      unreadable: this.#eventStream.feedProblems,
+      takenOver: [...this.#queueEvents].flatMap(([queue, { takenOver: reason }]) =>
+        reason ? [{ queue, reason }] : [],
+      ),
+    };
+  }
+
+  /** Resolves when all queues, those found by the first scan included, are read from now on. */
+  async #settle(): Promise<void> {
+    await this.#commands.whenReady(PATIENCE_MS);
+    await this.#discovery?.start();
+    await Promise.all(this.queues.map((queue) => this.#eventStream.feed(queue)?.located));
+  }
+
+  #discovered(queue: string): void {
+    if (this.#queues.has(queue) || this.#detached.has(queue) || this.#startedAtMs === null) return;
+    this.#logger.info({ queue }, "queue discovered");
+    this.#queues.set(queue, null);
+    // Found after the start it is new, or new to us: what it has seen since the start is wanted.
+    this.#read(queue, null, this.#startedAtMs);
+  }
+
+  #read(queue: string, instance: QueueEventsLike | null, attachedAtMs: number): void {
+    let feed = this.#eventStream.feed(queue);
+    if (!feed) {
+      this.#sink.watch(queue);
+      feed = this.#eventStream.attach(queue, attachedAtMs);
+    }
+    if (!instance) return;
+    // A queue that was read by itself, or by another instance, goes on from where that stands.
+    this.#queueEvents.get(queue)?.close();
+    const source = new QueueEventsSource({
+      instance,
+      feed,
+      queries: this.#queries,
+      sink: this.#sink,
+      logger: this.#logger,
+    });
+    this.#queueEvents.set(queue, source);
+    source.start();
+  }
+}
+
+/** Waits for something that may never come, but not for long. */
+async function withPatience(awaited: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, PATIENCE_MS);
+  });
+  await Promise.race([awaited, patience]).finally(() => clearTimeout(timer));
+}
