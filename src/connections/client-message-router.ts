@@ -174,6 +174,11 @@ export class ClientMessageRouter {
   }
 }
 
+/** The part of an answer's meta that says which request it is to. */
+export function withRequest(requestId: RequestId | undefined): { request_id?: RequestId } {
+  return requestId === undefined ? {} : { request_id: requestId };
+}
+
 function requestIdOf(given: unknown): RequestId | undefined {
   const parsed = z.object({ meta: z.object({ request_id: z.union([z.string(), z.number()]) }) }).safeParse(given);
   return parsed.success ? parsed.data.meta.request_id : undefined;

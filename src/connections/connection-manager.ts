@@ -7,7 +7,7 @@ import type { MessageFields, MessageMeta } from "../protocol/message.ts";
 import { CUSTOM_TYPE_PATTERN, isProtocolType, PROTOCOL_VERSION, WebSocketMessage } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
 import type { MessageHandler, RequestId } from "./client-message-router.ts";
-import { ClientMessageRouter } from "./client-message-router.ts";
+import { ClientMessageRouter, withRequest } from "./client-message-router.ts";
 import type { ConnectionDetails } from "./connection.ts";
 import { Connection } from "./connection.ts";
 import { encodeBounded, encodeFrame } from "./frame.ts";
@@ -73,12 +73,10 @@ export class ConnectionManager {
       },
       options.logger,
     );
+    const { heartbeatInterval: intervalSeconds, heartbeatTimeout: timeoutSeconds } = options;
     this.#heartbeat = new Heartbeat(
-      { intervalSeconds: options.heartbeatInterval, timeoutSeconds: options.heartbeatTimeout },
-      {
-        ping: (connections) => this.#pinger.ping(connections, this.#history),
-        cut: (connection) => this.#cut(connection),
-      },
+      { intervalSeconds, timeoutSeconds },
+      { ping: (due) => this.#pinger.ping(due, this.#history), cut: (silent) => this.#cut(silent) },
     );
     if (options.enableHeartbeat) this.#heartbeat.start();
   }
@@ -297,8 +295,4 @@ export class ConnectionManager {
   #send(connection: Connection, type: string, content: unknown, meta: MessageMeta = {}): void {
     connection.deliver(encodeFrame(new WebSocketMessage({ type, content, meta })));
   }
-}
-
-function withRequest(requestId: RequestId | undefined): MessageMeta {
-  return requestId === undefined ? {} : { request_id: requestId };
 }

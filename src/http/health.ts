@@ -10,8 +10,8 @@ export function readHealth(isStarted: boolean, problems: SourceProblems): Health
     redis: check("unhealthy", isStarted ? eventStreams : "the bridge is not started, or closed"),
     jobs: check("degraded", jobs && `names and attempts of jobs cannot be read: ${jobs}`),
   };
-  if (logChannels !== null) checks.log_channels = check("degraded", logChannels);
-  if (discovery !== null) checks.discovery = check("degraded", discovery);
+  if (logChannels !== undefined) checks.log_channels = check("degraded", logChannels);
+  if (discovery !== undefined) checks.discovery = check("degraded", discovery);
   for (const { queue, reason } of unreadable) {
     checks[`queue:${queue}`] = check("degraded", `queue "${queue}" cannot be read: ${reason}`);
   }

@@ -32,14 +32,14 @@ export interface SourcesOptions {
   logger: Logger;
 }
 
-/** Why parts of the reading do not work; null and empty where they do. */
+/** Why parts of the reading do not work; null and empty where they do, undefined for parts that are not used. */
 export interface SourceProblems {
   /** Without the event streams nothing is told. */
   eventStreams: string | null;
   /** Without the commands connection names and attempts of jobs are missing. */
   jobs: string | null;
-  logChannels: string | null;
-  discovery: string | null;
+  logChannels: string | null | undefined;
+  discovery: string | null | undefined;
   /** Queues that cannot be read although Redis answers. */
   unreadable: { queue: string; reason: string }[];
   /** Queues whose `QueueEvents` instance is no longer relied on. */
@@ -134,8 +134,8 @@ export class Sources {
     return {
       eventStreams: this.#eventStream.problem,
       jobs: this.#commands.problem,
-      logChannels: this.#pubSub?.problem ?? null,
-      discovery: this.#discovery?.problem ?? null,
+      logChannels: this.#pubSub?.problem,
+      discovery: this.#discovery?.problem,
       unreadable: this.#eventStream.feedProblems,
       takenOver: [...this.#queueEvents].flatMap(([queue, { takenOver: reason }]) =>
         reason ? [{ queue, reason }] : [],
