@@ -173,9 +173,9 @@ export class Bridge {
 
   async #close(): Promise<void> {
     this.#upgrades.close();
-    for (const { server, listener } of this.#servers) server.off("upgrade", listener);
     await this.#manager.close();
     await this.#sources.close();
+    for (const { server, listener } of this.#servers) server.off("upgrade", listener);
   }
 
   #checkPrefix(instance: QueueEventsLike): void {

@@ -3,6 +3,7 @@ import type { NextFunction, Request, Response } from "express";
 import express from "express";
 import type { Access } from "../auth/access.ts";
 import type { ConnectionManager } from "../connections/connection-manager.ts";
+import { InvalidMessageError } from "../errors.ts";
 import type { InputIssue } from "../input-issue.ts";
 import { inputIssues } from "../input-issue.ts";
 import type { Logger } from "../logger.ts";
@@ -132,25 +133,31 @@ function requireJson(request: IncomingMessage, response: ServerResponse, next: (
   sendProblem(response, { status: 415, detail: "the body must be application/json", errors });
 }
 
-/** Errors of the body parser carry a status and a type; whatever else comes here is a fault of ours. */
+/** What the errors of the body parser are about, by their type. */
+const BODY_ERRORS: Readonly<Record<string, InputIssue>> = {
+  "entity.too.large": { field: "body", expected: `at most ${MAX_BODY_BYTES} bytes`, given: "more" },
+  "entity.parse.failed": { field: "body", expected: "JSON", given: "text that is not JSON" },
+  "charset.unsupported": { field: "content-type", expected: "charset utf-8", given: "another" },
+  "encoding.unsupported": { field: "content-encoding", expected: "gzip, deflate, br or none", given: "another" },
+};
+
+/** Whatever is not the client's fault is ours: logged, and nothing of it shown. */
 function answerError(error: unknown, response: Response, logger: Logger): void {
   const { status, type } = error as { status?: unknown; type?: unknown };
-  if (error instanceof RangeError && !response.headersSent) {
+  if (response.headersSent) return void logger.error({ err: error }, "a request failed in the middle of its answer");
+  if (error instanceof RangeError || error instanceof InvalidMessageError) {
     const errors = [{ field: "body", expected: "JSON of reasonable depth", given: "JSON nested too deeply" }];
     return sendProblem(response, { status: 400, detail: "the body is nested too deeply", errors });
   }
-  if (typeof status !== "number" || status >= 500 || response.headersSent) {
+  if (error instanceof URIError) {
+    const errors = [{ field: "client_id", expected: "a well-formed URL", given: "percent-encoding that is broken" }];
+    return sendProblem(response, { status: 400, detail: "the path cannot be decoded", errors });
+  }
+  if (typeof status !== "number" || status >= 500) {
     logger.error({ err: error }, "a request failed");
-    if (!response.headersSent) sendProblem(response, { status: 500, detail: "the server failed on this request" });
-    return;
+    return sendProblem(response, { status: 500, detail: "the server failed on this request" });
   }
-  if (type === "entity.too.large") {
-    const errors = [{ field: "body", expected: `at most ${MAX_BODY_BYTES} bytes`, given: "more" }];
-    return sendProblem(response, { status: 413, detail: "the body is too large", errors });
-  }
-  if (type === "entity.parse.failed") {
-    const errors = [{ field: "body", expected: "JSON", given: "text that is not JSON" }];
-    return sendProblem(response, { status: 400, detail: "the body is not JSON", errors });
-  }
-  sendProblem(response, { status, detail: error instanceof Error ? error.message : "the request cannot be used" });
+  const detail = error instanceof Error ? error.message : "the request cannot be used";
+  const issue = BODY_ERRORS[String(type)] ?? { field: "body", expected: "a readable body", given: detail };
+  sendProblem(response, { status, detail: `${issue.field}: expected ${issue.expected}`, errors: [issue] });
 }

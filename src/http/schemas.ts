@@ -15,9 +15,12 @@ export const sendMessageSchema = z.strictObject({
     .regex(CUSTOM_TYPE_PATTERN, { error: "a letter, then up to 63 letters, digits or _ . : -" })
     .refine((type) => !isProtocolType(type), { error: "a type of your own: this one is the protocol's" })
     .describe("A type of the application's own."),
-  content: z.json().describe("Any JSON."),
+  content: z
+    .unknown()
+    .refine((content) => content !== undefined, { error: "any JSON" })
+    .describe("Any JSON."),
   meta: z
-    .record(z.string(), z.json())
+    .record(z.string(), z.unknown())
     .refine((meta) => !("cursor" in meta), { error: "no `cursor`, which clients keep to resume" })
     .optional()
     .describe("Any JSON object."),

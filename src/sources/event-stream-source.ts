@@ -10,8 +10,11 @@ import type { StreamQueries } from "./stream-queries.ts";
 
 /** How long one read waits for news; also how soon a newly attached queue is read. */
 const BLOCK_MS = 1000;
-/** Silence after which a blocked read is given up. */
-const READ_TIMEOUT_MS = BLOCK_MS + 700;
+/** Silence after which a command is given up, on top of the time for which it may block. */
+const ANSWER_TIMEOUT_MS = 700;
+const READ_TIMEOUT_MS = BLOCK_MS + ANSWER_TIMEOUT_MS;
+/** How often Redis is asked for a sign of life while there is no queue to read. */
+const IDLE_MS = 500;
 /** A blocked XREAD costs Redis time for each of its streams; this bounds streams x reads per second. */
 const MAX_STREAM_READS_PER_SECOND = 40_000;
 const MAX_BACKOFF_MS = 1000;
@@ -42,6 +45,11 @@ export class EventStreamSource {
   #loop: Promise<void> | undefined;
   #failures = 0;
   #wake: (() => void) | undefined;
+  #onReading: (() => void) | undefined;
+  /** Resolves when reading has begun. */
+  readonly reading = new Promise<void>((resolve) => {
+    this.#onReading = resolve;
+  });
   #retryFeedsAt = 0;
 
   constructor(options: {
@@ -61,7 +69,8 @@ export class EventStreamSource {
 
   /** Why nothing is read; null while reading. */
   get problem(): string | null {
-    return this.#state === "reading" ? null : (this.#connection.problem ?? "Redis has not answered yet");
+    if (this.#connection.problem !== null) return this.#connection.problem;
+    return this.#state === "reading" ? null : "Redis has not answered yet";
   }
 
   /** The queues that cannot be read although the others can. */
@@ -129,7 +138,7 @@ export class EventStreamSource {
     const [unreadable] = this.feedProblems;
     if (feeds.length === 0 && unreadable) throw new Error(unreadable.reason);
     const streams = feeds.flatMap((feed) => streamsOf(feed));
-    if (streams.length === 0) await this.#waitForQueue();
+    if (streams.length === 0) await this.#idle();
     else await this.#readStreams(feeds, streams);
     this.#setState("reading");
   }
@@ -205,10 +214,16 @@ export class EventStreamSource {
     await this.#sink.accept(located);
   }
 
-  async #waitForQueue(): Promise<void> {
+  /** There is no queue: whether Redis is there is worth knowing all the same. */
+  async #idle(): Promise<void> {
+    await this.#connection.inTime(this.#connection.client.ping(), ANSWER_TIMEOUT_MS);
+    if (this.#isStopping || this.#feeds.size > 0) return;
     await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      setTimeout(resolve, BLOCK_MS).unref();
+      const timer = setTimeout(resolve, IDLE_MS);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
     });
   }
 
@@ -235,7 +250,10 @@ export class EventStreamSource {
     if (this.#state === state || this.#state === "closed") return;
     this.#logger.debug({ from: this.#state, to: state }, "event stream source");
     if (this.#state === "reconnecting" && state === "reading") this.#logger.info("reading again");
-    if (state === "reading") this.#connection.problem = null;
+    if (state === "reading") {
+      this.#connection.problem = null;
+      this.#onReading?.();
+    }
     this.#state = state;
   }
 }

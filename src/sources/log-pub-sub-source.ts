@@ -41,6 +41,11 @@ export class LogPubSubSource {
   readonly #logger: Logger;
   readonly #malformed: MalformedCounter;
   #isSubscribed = false;
+  #onSubscribed: (() => void) | undefined;
+  /** Resolves when the channels are subscribed for the first time. */
+  readonly subscribed = new Promise<void>((resolve) => {
+    this.#onSubscribed = resolve;
+  });
 
   constructor(options: {
     connection: ConnectionSetting;
@@ -88,6 +93,7 @@ export class LogPubSubSource {
       if (plain.length > 0) await this.#connection.client.subscribe(...plain);
       if (patterns.length > 0) await this.#connection.client.psubscribe(...patterns);
       this.#isSubscribed = true;
+      this.#onSubscribed?.();
     } catch (error) {
       this.#connection.problem = `cannot subscribe to the log channels: ${describeError(error)}`;
       this.#logger.warn({ channels: this.#channels, reason: describeError(error) }, "log channels not subscribed");

@@ -2,9 +2,11 @@ import type { Logger } from "../logger.ts";
 import { describeError } from "./redis-connections.ts";
 import type { StreamQueries } from "./stream-queries.ts";
 
-/** A scan costs Redis time for every key of the database; the pause after it keeps that under half a percent. */
-const PAUSE_PER_SCAN_MS = 200;
+/** A scan costs Redis time for every key of the database; a pause so many times as long keeps that under half a percent. */
+const PAUSE_FACTOR = 200;
 const MIN_PAUSE_MS = 2000;
+/** However long a scan took: it may have been the network that was slow. */
+const MAX_PAUSE_MS = 60_000;
 
 /** Looks for queues again and again and reports each name once. */
 export class QueueDiscovery {
@@ -26,6 +28,7 @@ export class QueueDiscovery {
   /** Scans once and goes on scanning; resolves after the first scan, failed or not. */
   async start(): Promise<void> {
     const startedAt = performance.now();
+    let pauseMs = MIN_PAUSE_MS;
     try {
       for (const queue of await this.#queries.findQueues()) {
         if (this.#isClosed || this.#known.has(queue)) continue;
@@ -33,12 +36,12 @@ export class QueueDiscovery {
         this.#found(queue);
       }
       this.problem = null;
+      pauseMs = Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, (performance.now() - startedAt) * PAUSE_FACTOR));
     } catch (error) {
       this.problem = describeError(error);
       this.#logger.debug({ reason: this.problem }, "queues not discovered");
     }
     if (this.#isClosed) return;
-    const pauseMs = Math.max(MIN_PAUSE_MS, (performance.now() - startedAt) * PAUSE_PER_SCAN_MS);
     this.#timer = setTimeout(() => void this.start(), pauseMs).unref();
   }
 

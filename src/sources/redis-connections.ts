@@ -6,6 +6,8 @@ import { isRedisLike } from "../config.ts";
 /** Longest wait between two attempts to reconnect; health is to be good again soon after Redis is. */
 const MAX_RECONNECT_DELAY_MS = 1000;
 const CONNECT_TIMEOUT_MS = 5000;
+/** How long a connection that was accepted may take to be usable; some proxies accept for servers that hang. */
+const READY_TIMEOUT_MS = 1500;
 
 /**
  * Options of every connection the bridge opens. Commands fail at once while Redis is away: each caller has its own way
@@ -39,10 +41,16 @@ export class RedisConnection {
     this.client.on("error", (error) => {
       this.problem = describeError(error);
     });
+    let timer: NodeJS.Timeout | undefined;
+    this.client.on("connect", () => {
+      timer = setTimeout(() => this.#drop(`Redis accepted the connection but did not answer`), READY_TIMEOUT_MS);
+    });
     this.client.on("close", () => {
+      clearTimeout(timer);
       this.problem ??= "the connection to Redis was lost";
     });
     this.client.on("ready", () => {
+      clearTimeout(timer);
       this.problem = null;
     });
   }
@@ -84,13 +92,19 @@ export class RedisConnection {
         const isArriving = stream?.bytesRead !== bytesRead;
         bytesRead = stream?.bytesRead;
         if (isArriving) return;
-        this.problem = `Redis did not answer within ${silenceMs} ms`;
-        // Not again while it connects: that would only begin anew.
-        if (this.client.status === "ready") this.client.disconnect(true);
-        reject(new Error(this.problem));
+        const reason = `Redis did not answer within ${silenceMs} ms`;
+        // One that connects anew is watched already.
+        if (this.client.status === "ready") this.#drop(reason);
+        reject(new Error(reason));
       }, silenceMs);
     });
     return Promise.race([command, silence]).finally(() => clearInterval(timer));
+  }
+
+  /** Drops the socket and connects anew. */
+  #drop(reason: string): void {
+    this.problem = reason;
+    this.client.disconnect(true);
   }
 
   /** Ends the connection at once; QUIT could wait for ever on a server that hangs. */

@@ -148,6 +148,8 @@ export class Sources {
     await this.#commands.whenReady(PATIENCE_MS);
     await this.#discovery?.start();
     await Promise.all(this.queues.map((queue) => this.#eventStream.feed(queue)?.located));
+    await this.#eventStream.reading;
+    await this.#pubSub?.subscribed;
   }
 
   #discovered(queue: string): void {

@@ -34,6 +34,8 @@ export class StreamQueries {
 
   /** The newest id of each stream, `0-0` for one that is empty or does not exist, or why it cannot be read. */
   async newestIds(keys: readonly string[]): Promise<(StreamId | Error)[]> {
+    // Asked at the start, when the connection may still be opening.
+    await this.#connection.whenReady(ANSWER_TIMEOUT_MS);
     const pipeline = this.#connection.client.pipeline();
     for (const key of keys) pipeline.xrevrange(key, "+", "-", "COUNT", 1);
     const replies = (await this.#inTime(pipeline.exec())) ?? [];
