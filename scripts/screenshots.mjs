@@ -9,22 +9,12 @@ const PICTURES = [
   { file: "page.png", width: 1280, height: 800, colorScheme: "light" },
   { file: "page-dark-phone.png", width: 390, height: 844, colorScheme: "dark" },
 ];
-/** As for the tests: headless, and quiet on a machine without a network. */
-const CHROMIUM_ARGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 await runMain(async () => {
   await ensureDependencies();
   await ensureTestTools();
   await ensureBuild();
-  const { chromium } = await import("playwright-core");
+  const { launchChromium } = await import("./chromium.mjs");
   const folder = join(ROOT, "docs/images");
   mkdirSync(folder, { recursive: true });
 
@@ -35,10 +25,7 @@ await runMain(async () => {
     env: { ...environment, PORT: String(await freePort()) },
   });
   const ended = new Promise((resolve) => demo.once("exit", resolve));
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
-    args: CHROMIUM_ARGS,
-  });
+  const browser = await launchChromium();
   try {
     const url = await pageUrl(demo);
     const pages = await Promise.all(

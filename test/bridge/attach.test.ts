@@ -8,20 +8,11 @@ import { expect, inject, onTestFinished, test } from "vitest";
 import { freePort } from "../../scripts/private-redis.mjs";
 import { BridgeClosedError, createBridge, InvalidQueueError, InvalidSettingsError } from "../../src/index.ts";
 import { startBridge } from "../support/bridge.ts";
+import { connectionTo, openRedis } from "../support/redis.ts";
 import { uniquePrefix } from "../support/unique.ts";
 import { Viewer } from "../support/viewer.ts";
 import { startStockWorker } from "../support/worker-process.ts";
-import {
-  connectionTo,
-  expectWholeStream,
-  openPrivateRedis,
-  openQueue,
-  openRedis,
-  readHealth,
-  readStats,
-  told,
-  typesOf,
-} from "./support.ts";
+import { expectWholeStream, openPrivateRedis, openQueue, readHealth, readStats, told, typesOf } from "./support.ts";
 
 const STORY = ["task_added", "task_waiting", "task_active", "task_success"];
 const WAITING = ["task_added", "task_waiting"];

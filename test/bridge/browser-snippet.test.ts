@@ -2,23 +2,15 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { pino } from "pino";
-import { chromium } from "playwright-core";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { createBridge } from "../../src/index.ts";
+import { launchBrowser } from "../support/browser.ts";
+import { openRedis } from "../support/redis.ts";
 import { uniquePrefix } from "../support/unique.ts";
 import { startStockWorker } from "../support/worker-process.ts";
-import { openQueue, openRedis } from "./support.ts";
+import { openQueue } from "./support.ts";
 
 const PAGE = new URL("../fixtures/browser-page.html", import.meta.url);
-const CHROMIUM_FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /** An application as its author would write it: a page at `/`, the bridge under `/ws`. */
 async function startApplication(prefix: string): Promise<string> {
@@ -51,8 +43,7 @@ test("plain browser code shows a job's progress, log lines and end, and answers 
     startApplication(prefix),
     startStockWorker({ queue: "videos", prefix, redisUrl: inject("redisUrl") }),
   ]);
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: CHROMIUM_FLAGS });
-  onTestFinished(() => browser.close());
+  const browser = await launchBrowser();
   const page = await browser.newPage();
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(error.message));

@@ -1,9 +1,10 @@
 import type { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { startBridge } from "../support/bridge.ts";
+import { openRedis } from "../support/redis.ts";
 import { Viewer } from "../support/viewer.ts";
 import { startStockWorker } from "../support/worker-process.ts";
-import { openPrivateRedis, openQueue, openRedis, readHealth, told, typesOf } from "./support.ts";
+import { openPrivateRedis, openQueue, readHealth, told, typesOf } from "./support.ts";
 
 /** What the recommended Redis user may do, beside the log channels. */
 const ACL_LINE =

@@ -2,21 +2,12 @@ import { FlowProducer } from "bullmq";
 import { FlowProducer as FlowProducer5 } from "bullmq5";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { startBridge } from "../support/bridge.ts";
+import { connectionTo, openRedis, readStream } from "../support/redis.ts";
 import type { ReceivedMessage } from "../support/viewer.ts";
-import { startStockWorker } from "../support/worker-process.ts";
+import { startStockWorker, startWorker } from "../support/worker-process.ts";
 import { PythonViewer } from "./python-viewer.ts";
 import type { ProducerQueue } from "./support.ts";
-import {
-  connectionTo,
-  openQueue,
-  openQueue5,
-  openRedis,
-  readStream,
-  startWorker,
-  timeOf,
-  told,
-  typesOf,
-} from "./support.ts";
+import { openQueue, openQueue5, timeOf, told, typesOf } from "./support.ts";
 
 /** One line of a story: type, content, attempt. */
 type Line = [type: string, content: unknown, attempt: number];

@@ -1,22 +1,12 @@
 import { QueueEvents } from "bullmq";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { startBridge } from "../support/bridge.ts";
+import { connectionTo, openRedis, readStream } from "../support/redis.ts";
 import { uniquePrefix } from "../support/unique.ts";
 import type { ReceivedMessage } from "../support/viewer.ts";
 import { Viewer } from "../support/viewer.ts";
-import { startStockWorker } from "../support/worker-process.ts";
-import {
-  connectionTo,
-  openPrivateRedis,
-  openQueue,
-  openRedis,
-  readHealth,
-  readStats,
-  readStream,
-  startWorker,
-  timeOf,
-  typesOf,
-} from "./support.ts";
+import { startStockWorker, startWorker } from "../support/worker-process.ts";
+import { openPrivateRedis, openQueue, readHealth, readStats, timeOf, typesOf } from "./support.ts";
 
 function linesOf(viewer: Viewer, taskId: string): ReceivedMessage[] {
   return viewer.messages.filter(({ type, meta }) => type === "logs" && meta.task_id === taskId);

@@ -5,19 +5,11 @@ import { QueueEvents as QueueEvents5 } from "bullmq5";
 import { expect, inject, onTestFinished, test } from "vitest";
 import type { RunningBridge } from "../support/bridge.ts";
 import { startBridge } from "../support/bridge.ts";
+import { connectionTo, openRedis } from "../support/redis.ts";
 import { uniquePrefix } from "../support/unique.ts";
 import { Viewer } from "../support/viewer.ts";
-import {
-  connectionTo,
-  expectWholeStream,
-  malformedOf,
-  openQueue,
-  openRedis,
-  readHealth,
-  readStats,
-  startWorker,
-  typesOf,
-} from "./support.ts";
+import { startWorker } from "../support/worker-process.ts";
+import { expectWholeStream, malformedOf, openQueue, readHealth, readStats, typesOf } from "./support.ts";
 
 const STORY = ["task_added", "task_waiting", "task_active", "task_success"];
 

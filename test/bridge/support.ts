@@ -1,15 +1,13 @@
-import { fork } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import type { JobsOptions, QueueOptions } from "bullmq";
 import { Queue } from "bullmq";
 import { Queue as Queue5 } from "bullmq5";
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import { expect, inject, onTestFinished } from "vitest";
 import { startPrivateRedis } from "../../scripts/private-redis.mjs";
 import type { Health, Stats } from "../../src/index.ts";
+import { connectionTo, readStream } from "../support/redis.ts";
 import type { ReceivedMessage } from "../support/viewer.ts";
-import type { WorkerProcess } from "../support/worker-process.ts";
 
 /** Whatever collects messages: a viewer in this process or one in its own. */
 export interface Watching {
@@ -35,12 +33,6 @@ export interface ProducerJob {
 /** Longest a queue may take to close: with its Redis gone BullMQ would wait for ever. */
 const CLOSE_PATIENCE_MS = 1000;
 
-/** Where BullMQ finds a server, in the form that both majors take. */
-export function connectionTo(redisUrl: string): { host: string; port: number } {
-  const { hostname, port } = new URL(redisUrl);
-  return { host: hostname, port: Number(port) };
-}
-
 /** A queue of an application, which ends with the test. */
 export function openQueue(
   name: string,
@@ -61,39 +53,11 @@ export function openQueue5(name: string, prefix: string, redisUrl = inject("redi
   return queue;
 }
 
-/** A client of one's own, which ends with the test. */
-export function openRedis(redisUrl = inject("redisUrl")): Redis {
-  const redis = new Redis(redisUrl);
-  redis.on("error", () => undefined);
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
-
 /** A Redis that the test may stop, which ends with the test. */
 export async function openPrivateRedis(options: { port?: number; args?: string[] } = {}) {
   const redis = await startPrivateRedis(options);
   onTestFinished(() => redis.stop());
   return redis;
-}
-
-/** Starts a worker process of `test/fixtures` and waits until it takes jobs. */
-export async function startWorker(fixture: string, settings: Record<string, unknown>): Promise<WorkerProcess> {
-  const path = fileURLToPath(new URL(`../fixtures/${fixture}`, import.meta.url));
-  const child = fork(path, [JSON.stringify({ redisUrl: inject("redisUrl"), ...settings })], {
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
-    execArgv: [],
-  });
-  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  const stop = async () => {
-    if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
-    await exited;
-  };
-  onTestFinished(stop);
-  await Promise.race([
-    new Promise<void>((resolve) => child.once("message", () => resolve())),
-    exited.then(() => Promise.reject(new Error("the worker process ended at its start"))),
-  ]);
-  return { process: child, stop };
 }
 
 /** What `GET /ws/stats` answers. */
@@ -141,21 +105,6 @@ const EVENT_OF: Readonly<Record<string, string>> = {
   queue_cleaned: "cleaned",
 };
 const SHOWN_EVENTS: ReadonlySet<string> = new Set(Object.values(EVENT_OF));
-
-/** One entry of a stream. */
-export interface StreamEntry {
-  id: string;
-  fields: Record<string, string>;
-}
-
-export async function readStream(redis: Redis, key: string): Promise<StreamEntry[]> {
-  const entries = await redis.xrange(key, "-", "+");
-  return entries.map(([id, flat]) => {
-    const fields: Record<string, string> = {};
-    for (let index = 0; index < flat.length; index += 2) fields[String(flat[index])] = String(flat[index + 1]);
-    return { id, fields };
-  });
-}
 
 /**
  * Checks that the viewer was told every entry of a queue's event stream, each once, in order, at its own time. First a

@@ -1,9 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
-
-const FIXTURE = fileURLToPath(new URL("../fixtures/stock-worker.mjs", import.meta.url));
+import { inject, onTestFinished } from "vitest";
 
 export interface WorkerProcess {
   process: ChildProcess;
@@ -11,18 +9,10 @@ export interface WorkerProcess {
   stop(): Promise<void>;
 }
 
-/**
- * Starts a worker process that knows nothing of bullcast and waits until it takes jobs. What a job does is in its data:
- * see the fixture.
- */
-export async function startStockWorker(options: {
-  queue: string;
-  prefix: string;
-  redisUrl: string;
-  bullmq?: 5 | 6;
-  concurrency?: number;
-}): Promise<WorkerProcess> {
-  const child = fork(FIXTURE, [JSON.stringify({ bullmq: 6, concurrency: 10, ...options })], {
+/** Starts a worker of `test/fixtures`, a process of its own that ends with the test, and waits until it takes jobs. */
+export async function startWorker(fixture: string, settings: Record<string, unknown>): Promise<WorkerProcess> {
+  const path = fileURLToPath(new URL(`../fixtures/${fixture}`, import.meta.url));
+  const child = fork(path, [JSON.stringify({ redisUrl: inject("redisUrl"), ...settings })], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     execArgv: [],
   });
@@ -37,4 +27,15 @@ export async function startStockWorker(options: {
     exited.then(() => Promise.reject(new Error("the worker process ended at its start"))),
   ]);
   return { process: child, stop };
+}
+
+/** A worker that knows nothing of bullcast; what a job does is in its data, see the fixture. */
+export function startStockWorker(settings: {
+  queue: string;
+  prefix: string;
+  redisUrl?: string;
+  bullmq?: 5 | 6;
+  concurrency?: number;
+}): Promise<WorkerProcess> {
+  return startWorker("stock-worker.mjs", { bullmq: 6, concurrency: 10, ...settings });
 }

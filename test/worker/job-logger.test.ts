@@ -1,10 +1,11 @@
 import { createConnection } from "node:net";
 import { createInterface } from "node:readline";
 import type { Redis } from "ioredis";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { createJobLogger, flushJobLogger, withJobLogger } from "../../src/worker/index.ts";
+import { connectionTo, openRedis, readStream } from "../support/redis.ts";
 import { uniquePrefix } from "../support/unique.ts";
-import { connection, latch, openBench, openRedis, readLog, readStream, versions } from "./support.ts";
+import { latch, openBench, readLog, versions } from "./support.ts";
 
 describe.each(versions)("a job's logger with $version", ({ open }) => {
   it("writes one entry per line: the job's id, level, message, the worker's time, and the other fields", async () => {
@@ -144,7 +145,7 @@ describe.each(versions)("a job's logger with $version", ({ open }) => {
 /** Records the server's commands in the order of their execution, those of scripts included. */
 async function monitor(redis: Redis): Promise<() => Promise<string[][]>> {
   // A bare socket: ioredis trips over what other clients do between its MONITOR and the answer to it.
-  const { host, port } = connection();
+  const { host, port } = connectionTo(inject("redisUrl"));
   const socket = createConnection({ host, port });
   onTestFinished(() => {
     socket.destroy();

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Logger } from "../../src/worker/index.ts";
 import { withJobLogger } from "../../src/worker/index.ts";
-import { openBench, openRedis, readLog, versions } from "./support.ts";
+import { openRedis } from "../support/redis.ts";
+import { openBench, readLog, versions } from "./support.ts";
 
 const MAX_FIELD_BYTES = 16 * 1024;
 

@@ -5,8 +5,9 @@ import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { startPrivateRedis } from "../../scripts/private-redis.mjs";
 import type { Logger } from "../../src/worker/index.ts";
 import { createJobLogger, flushJobLogger, withJobLogger } from "../../src/worker/index.ts";
+import { connectionTo, openRedis } from "../support/redis.ts";
 import { uniquePrefix } from "../support/unique.ts";
-import { connection, latch, openBench, openRedis, readLog, versions } from "./support.ts";
+import { latch, openBench, readLog, versions } from "./support.ts";
 
 describe.each(versions)("more lines than Redis has answered for, with $version", ({ open }) => {
   it("are dropped beyond 1,000, and the stream says how many where they are missing", async () => {
@@ -94,7 +95,10 @@ describe("a Redis user that may not write the log stream", () => {
     });
     const refused = latch<boolean>();
     const granted = latch();
-    const options = { connection: { ...connection(), username: prefix, password: "secret" }, prefix };
+    const options = {
+      connection: { ...connectionTo(inject("redisUrl")), username: prefix, password: "secret" },
+      prefix,
+    };
     const queue = new Queue("jobs", options);
     const worker = new Worker(
       "jobs",

@@ -1,8 +1,10 @@
 import { Queue, Worker } from "bullmq";
 import { Queue as Queue5, Worker as Worker5 } from "bullmq5";
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import { inject, onTestFinished } from "vitest";
 import type { LoggableJob } from "../../src/worker/index.ts";
+import type { StreamEntry } from "../support/redis.ts";
+import { connectionTo, readStream } from "../support/redis.ts";
 import { uniquePrefix } from "../support/unique.ts";
 
 type Processor = (job: LoggableJob, token?: string, signal?: AbortSignal) => Promise<unknown>;
@@ -33,7 +35,7 @@ const CONCURRENCY = 10;
 const QUEUE = "jobs";
 
 const openBullMq6: OpenWorkshop = (processor, prefix) => {
-  const options = { connection: connection(), prefix };
+  const options = { connection: connectionTo(inject("redisUrl")), prefix };
   const queue = new Queue(QUEUE, options);
   const worker = new Worker(QUEUE, processor, { ...options, concurrency: CONCURRENCY });
   return {
@@ -47,7 +49,7 @@ const openBullMq6: OpenWorkshop = (processor, prefix) => {
 };
 
 const openBullMq5: OpenWorkshop = (processor, prefix) => {
-  const options = { connection: connection(), prefix };
+  const options = { connection: connectionTo(inject("redisUrl")), prefix };
   const queue = new Queue5(QUEUE, options);
   const worker = new Worker5(QUEUE, processor, { ...options, concurrency: CONCURRENCY });
   return {
@@ -84,35 +86,6 @@ export function openBench(open: OpenWorkshop, processor: Processor): Bench {
     return ends.get(id) ?? new Promise((resolve) => waiting.set(id, resolve));
   };
   return { prefix, queue: QUEUE, run };
-}
-
-/** Host and port of the shared server, as BullMQ takes them. */
-export function connection(): { host: string; port: number } {
-  const { hostname, port } = new URL(inject("redisUrl"));
-  return { host: hostname, port: Number(port) };
-}
-
-/** A client that lasts for the current test. */
-export function openRedis(url = inject("redisUrl")): Redis {
-  const redis = new Redis(url);
-  onTestFinished(() => redis.disconnect());
-  return redis;
-}
-
-/** One entry of a stream. */
-export interface StreamEntry {
-  /** Milliseconds of the entry's id. */
-  ms: number;
-  fields: Record<string, string>;
-}
-
-export async function readStream(redis: Redis, key: string): Promise<StreamEntry[]> {
-  const entries = await redis.xrange(key, "-", "+");
-  return entries.map(([id, flat]) => {
-    const fields: Record<string, string> = {};
-    for (let index = 0; index < flat.length; index += 2) fields[String(flat[index])] = String(flat[index + 1]);
-    return { ms: Number(id.split("-")[0]), fields };
-  });
 }
 
 export function readLog(redis: Redis, { prefix, queue }: { prefix: string; queue: string }): Promise<StreamEntry[]> {
