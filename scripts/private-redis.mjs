@@ -53,7 +53,8 @@ export async function startPrivateRedis({ port, args = [] } = {}) {
   exited.then(() => process.off("exit", orphanGuard));
 
   const deadline = Date.now() + READY_TIMEOUT_MS;
-  while (!(await answersPing(chosen))) {
+  // Another server may have taken the port first, and would answer in the place of this one.
+  while (!(await answersPing(chosen)) || child.exitCode !== null) {
     if (child.exitCode !== null || Date.now() > deadline) {
       await stop();
       throw new Error(`${program} did not start on port ${chosen}:\n${output}`);

@@ -8,6 +8,7 @@ import type { MessageHandler } from "./connections/client-message-router.ts";
 import { ConnectionManager } from "./connections/connection-manager.ts";
 import { BridgeClosedError, InvalidQueueError } from "./errors.ts";
 import { readHealth } from "./http/health.ts";
+import { RefusalLog } from "./http/refusal-log.ts";
 import { reportStats } from "./http/reports.ts";
 import type { RequestHandler } from "./http/rest-router.ts";
 import { createRestRouter } from "./http/rest-router.ts";
@@ -19,6 +20,10 @@ import { WebSocketNotifier } from "./notifier/web-socket-notifier.ts";
 import type { MessageFields } from "./protocol/message.ts";
 import { Sources } from "./sources/sources.ts";
 import { VERSION } from "./version.ts";
+
+/** Upgrade listeners of all bridges, as several may share one server, and the sockets that one of them has taken. */
+const ours = new WeakSet<UpgradeListener>();
+const taken = new WeakSet<Duplex>();
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
@@ -62,7 +67,9 @@ export class Bridge {
     });
     this.#sources = new Sources({ ...settings, sink, logger: partLogger(logger, "sources") });
     const access = new Access(settings);
-    const http = { basePath, manager: this.#manager, access, logger: partLogger(logger, "http") };
+    const httpLogger = partLogger(logger, "http");
+    const refusals = new RefusalLog(httpLogger);
+    const http = { basePath, manager: this.#manager, access, refusals, logger: httpLogger };
     this.#upgrades = new UpgradeHandler({ ...http, trustProxy });
     const [sources, health] = [() => this.#sources.status(), () => this.health()];
     this.router = createRestRouter({ ...http, version: VERSION, sources, health });
@@ -114,14 +121,20 @@ export class Bridge {
   attach(server: Server): void {
     if (this.#servers.some((attached) => attached.server === server)) return;
     const listener: UpgradeListener = (request, socket, head) => {
-      if (this.#upgrades.handle(request, socket, head) || server.listenerCount("upgrade") > 1) return;
-      // Nobody else would ever answer it.
+      if (taken.has(socket)) return;
+      if (this.#upgrades.handle(request, socket, head)) return void taken.add(socket);
+      // Whoever takes it, or nobody: an unheard error of this socket would end the process.
+      socket.on("error", () => socket.destroy());
+      const listeners = server.listeners("upgrade") as UpgradeListener[];
+      const isLast = listeners.at(-1) === listener && listeners.every((other) => ours.has(other));
+      if (!isLast) return;
       const { basePath } = this.#settings;
       refuseUpgrade(socket, {
         status: 404,
         detail: `WebSocket upgrades are taken at ${basePath} and ${basePath}/{client_id}`,
       });
     };
+    ours.add(listener);
     server.on("upgrade", listener);
     this.#servers.push({ server, listener });
   }

@@ -54,7 +54,8 @@ function isConnection(value: unknown): boolean {
     return isObject && (value as { isCluster?: unknown }).isCluster !== true;
   }
   if (value.startsWith("/")) return true;
-  return /^rediss?:\/\//.test(value) && URL.canParse(value);
+  // The path is the number of a database; anything else ioredis would send as it is.
+  return /^rediss?:\/\//.test(value) && URL.canParse(value) && /^\/?\d*$/.test(new URL(value).pathname);
 }
 
 function isFunction(value: unknown): boolean {
@@ -86,7 +87,7 @@ const bridgeShape = {
   connection: z
     .custom<ConnectionSetting>(isConnection)
     .describe(
-      "a redis:// or rediss:// URL, a unix socket's absolute path, ioredis options or an ioredis instance (no Redis Cluster)",
+      "a redis:// or rediss:// URL (path: a database number), a unix socket's absolute path, ioredis options or an ioredis instance (no Redis Cluster)",
     ),
   queues: z
     .array(z.union([z.string().regex(QUEUE_NAME_PATTERN), z.custom<QueueEventsLike>(isQueueEventsLike)]))
@@ -258,8 +259,8 @@ function issuesOf(error: z.ZodError, given: Record<string, unknown>): SettingIss
         issue.code !== "unrecognized_keys"
           ? (serverShape[name as SettingName]?.description ?? issue.message)
           : NOT_YET.includes(name)
-            ? "it to be absent: this version does not have it yet"
-            : "it to be absent: there is no such setting here";
+            ? "nothing: this version does not have it yet"
+            : "nothing: there is no such setting";
       issues.set(name, { setting: nameForPeople(name), expected, given: describeSetting(name, given[name]) });
     }
   }

@@ -8,6 +8,8 @@ export interface InputIssue {
 }
 
 const MAX_GIVEN_LENGTH = 100;
+/** Wrong fields named in one answer: an answer is not to be much larger than its question. */
+const MAX_ISSUES = 10;
 
 /** A value as it can be shown in an error text: JSON, at most 100 characters. */
 export function describeGiven(value: unknown): string {
@@ -31,10 +33,10 @@ function describeExpected(issue: z.core.$ZodIssue): string {
 
 /** Turns what zod found into one line per wrong field. `root` names the input itself, for example `content`. */
 export function inputIssues(error: z.ZodError, input: unknown, root: string): InputIssue[] {
-  return error.issues.flatMap((issue) => {
+  return error.issues.slice(0, MAX_ISSUES).flatMap((issue) => {
     const path = issue.path.map(String);
     if (issue.code === "unrecognized_keys") {
-      return issue.keys.map((key) => ({
+      return issue.keys.slice(0, MAX_ISSUES).map((key) => ({
         field: [...path, key].join("."),
         expected: "no such field",
         given: describeGiven(valueAt(valueAt(input, path), [key])),

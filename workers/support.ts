@@ -84,7 +84,7 @@ export function supervise(name: string, parts: readonly BullMqPart[], beforeClos
 
 /** The URL without its password. */
 export function shownUrl(): string {
-  return redisUrl.replace(/\/\/[^@/]*@/, "//***@");
+  return redisUrl.replace(/\/\/.*@/, "//***@").replace(/\?.*/, "");
 }
 
 function isConnectionError(error: Error): boolean {

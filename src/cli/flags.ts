@@ -73,7 +73,8 @@ export function readCommand(args: readonly string[]): Command {
   if (values.help) return { name: "help" };
   if (values.version) return { name: "version" };
   const [command, ...rest] = positionals;
-  if (command === undefined) return { name: "help" };
+  if (command === undefined && Object.keys(values).length === 0) return { name: "help" };
+  if (command === undefined) throw new UsageError("no command given; did you mean `bullcast serve ...`?");
   if (command !== "serve") throw new UsageError(`there is no command "${command}", only "serve"`);
   if (rest.length > 0)
     throw new UsageError(`"serve" takes no further words, given "${rest.join(" ")}"; queues are named with --queue`);
@@ -89,7 +90,11 @@ function parse(args: readonly string[], options: NonNullable<ParseArgsConfig["op
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+    const { code, message } = cause as NodeJS.ErrnoException;
+    // Node's text goes on with advice that is for positional arguments.
+    const [sentence = message] = message.split(". ", 1);
+    if (code !== "ERR_PARSE_ARGS_UNKNOWN_OPTION") throw new UsageError(sentence, { cause });
+    throw new UsageError(`there is no option ${/'([^']+)'/.exec(message)?.[1] ?? "of that name"}`, { cause });
   }
 }
 

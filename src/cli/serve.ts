@@ -45,11 +45,36 @@ export async function serve(flags: Record<string, unknown>): Promise<void> {
   const address = server.address() as AddressInfo;
   const redis = maskUrl(String(settings.connection));
   logger.info({ redis, prefix: settings.prefix }, `bullcast shows jobs at http://${inUrl(host)}:${address.port}/`);
-  if (settings.insecure) logger.warn("insecure: everybody who can reach this port sees every job");
+  warnOfAccess(settings, logger);
   await bridge.start();
   const { status, checks } = bridge.health();
   if (status === "unhealthy") logger.warn({ checks }, "started, but not reading yet; it goes on trying");
-  else logger.info({ queues: bridge.queues }, "watching");
+  else {
+    logger.info({ queues: bridge.queues }, bridge.queues.length > 0 ? "watching" : "watching; no queue found yet");
+    await warnOfUnknownQueues(settings, bridge.queues, logger);
+  }
+}
+
+function warnOfAccess({ insecure, host, adminToken }: ServerSettings, logger: Logger): void {
+  if (insecure) logger.warn("insecure: everybody who can reach this port sees every job");
+  else if (!adminToken && !["127.0.0.1", "::1", "localhost"].includes(host)) {
+    logger.warn(`listening on ${host}, but only requests from this machine are served; for others set --admin-token`);
+  }
+}
+
+/** A queue that does not exist yet is no error, but more often it is a typing error. */
+async function warnOfUnknownQueues(
+  settings: ServerSettings,
+  watched: readonly string[],
+  logger: Logger,
+): Promise<void> {
+  const found = await findQueues(settings).catch(() => null);
+  const unknown = watched.filter((queue) => found && !found.includes(queue));
+  if (unknown.length === 0) return;
+  logger.warn(
+    { unknown, found, prefix: settings.prefix },
+    "some queues are not in Redis yet; are name and prefix right?",
+  );
 }
 
 /** JSON lines for programs, readable lines for people. */
@@ -90,19 +115,30 @@ function endOnSignals(server: Server, bridge: Bridge, logger: Logger): void {
 /** What to say to somebody who did not name queues: which there are. */
 async function suggestQueues(settings: ServerSettings): Promise<string> {
   const start = "no queues to watch: name them with --queue NAME, or watch all with --discover";
-  const connection = new RedisConnection(settings.connection);
   const where = `prefix "${settings.prefix}" at ${maskUrl(String(settings.connection))}`;
+  try {
+    const queues = await findQueues(settings);
+    if (queues.length === 0) return `${start}\nno queues found with ${where}; is the prefix right?`;
+    return `${start}\nqueues found with ${where}:\n${queues.map((queue) => `  --queue ${quote(queue)}`).join("\n")}`;
+  } catch (error) {
+    return `${start}\nqueues with ${where} could not be listed: ${describeError(error)}`;
+  }
+}
+
+async function findQueues(settings: ServerSettings): Promise<string[]> {
+  const connection = new RedisConnection(settings.connection);
   try {
     connection.open();
     if (!(await connection.whenReady(SUGGESTION_TIMEOUT_MS))) throw new Error(connection.problem ?? "no answer");
-    const queues = await new StreamQueries(connection, settings.prefix).findQueues();
-    if (queues.length === 0) return `${start}\nno queues found with ${where}`;
-    return `${start}\nqueues found with ${where}:\n${queues.map((queue) => `  --queue ${queue}`).join("\n")}`;
-  } catch (error) {
-    return `${start}\nqueues with ${where} could not be listed: ${describeError(error)}`;
+    return (await new StreamQueries(connection, settings.prefix).findQueues()).queues;
   } finally {
     connection.close();
   }
+}
+
+/** As a shell takes it back unchanged. */
+function quote(text: string): string {
+  return /^[\w.@%+=:,/-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function inUrl(host: string): string {

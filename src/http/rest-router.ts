@@ -10,6 +10,7 @@ import type { Logger } from "../logger.ts";
 import type { SourceStatus } from "../sources/fact.ts";
 import { openApiDocument } from "./openapi.ts";
 import { sendJson, sendProblem } from "./problem.ts";
+import type { RefusalLog } from "./refusal-log.ts";
 import { reportClients, reportStats } from "./reports.ts";
 import type { Health } from "./schemas.ts";
 import { clientIdSchema, MAX_BODY_BYTES, sendMessageSchema } from "./schemas.ts";
@@ -26,6 +27,7 @@ export interface RestRouterOptions {
   version: string;
   manager: ConnectionManager;
   access: Access;
+  refusals: RefusalLog;
   sources: () => SourceStatus[];
   health: () => Health;
   logger: Logger;
@@ -36,14 +38,14 @@ export interface RestRouterOptions {
  * in Express 4, in Express 5 and on a plain `node:http` server.
  */
 export function createRestRouter(options: RestRouterOptions): RequestHandler {
-  const { basePath, manager, access, logger } = options;
+  const { basePath, manager, access, refusals, logger } = options;
   const openApi = openApiDocument(basePath, options.version);
   const routes = express.Router({ caseSensitive: true });
 
   routes.use((request, response, next) => {
     const refusal = access.refuseRest(request);
     if (!refusal) return next();
-    logger.debug({ address: request.socket.remoteAddress, ...refusal }, "request refused");
+    refusals.add(request, refusal);
     sendProblem(response, refusal);
   });
 

@@ -14,12 +14,17 @@ import { CLOSE_CODE } from "../protocol/close-code.ts";
 import { WebSocketMessage } from "../protocol/message.ts";
 import type { Problem } from "./problem.ts";
 import { problemDocument } from "./problem.ts";
+import type { RefusalLog } from "./refusal-log.ts";
 import type { ViewerRequest } from "./viewer-request.ts";
 import { readViewerRequest } from "./viewer-request.ts";
 import { fitReason, WsTransport } from "./ws-transport.ts";
 
 /** `ws` itself cuts frames beyond this off (1009) without taking them into memory; smaller ones can be answered. */
 const MAX_PAYLOAD_BYTES = 16 * MAX_CLIENT_MESSAGE_BYTES;
+
+/** How long `authenticate` may take. */
+const AUTHENTICATE_TIMEOUT_MS = 10_000;
+const SHUTTING_DOWN: Problem = { status: 503, detail: "the server is shutting down" };
 
 /** How long a refused viewer may take to close. */
 const REFUSAL_TIMEOUT_MS = 2000;
@@ -35,6 +40,7 @@ export interface UpgradeHandlerOptions {
   trustProxy: boolean;
   manager: ConnectionManager;
   access: Access;
+  refusals: RefusalLog;
   logger: Logger;
 }
 
@@ -49,6 +55,8 @@ export class UpgradeHandler {
   });
   /** Handshaken only to be told why not; no connections, so the manager does not know them. */
   readonly #refused = new Set<WebSocket>();
+  /** Upgrades that wait for `authenticate`. */
+  readonly #pending = new Set<Duplex>();
   #isClosed = false;
 
   constructor(options: UpgradeHandlerOptions) {
@@ -75,24 +83,28 @@ export class UpgradeHandler {
   close(): void {
     this.#isClosed = true;
     for (const webSocket of this.#refused) webSocket.terminate();
+    for (const socket of this.#pending) refuseUpgrade(socket, SHUTTING_DOWN);
   }
 
   async #admit(request: IncomingMessage, socket: Duplex, head: Buffer, ignoreError: () => void): Promise<void> {
-    const { access, basePath, logger } = this.#options;
-    if (this.#isClosed) return refuseUpgrade(socket, { status: 503, detail: "the server is shutting down" });
+    const { access, basePath, refusals, logger } = this.#options;
+    if (this.#isClosed) return refuseUpgrade(socket, SHUTTING_DOWN);
     const viewer = readViewerRequest(request.url ?? "/", basePath);
     let admission: Admission | { failure: unknown };
     try {
-      admission = await access.admitViewer(request, viewer.token);
+      this.#pending.add(socket);
+      admission = await inTime(access.admitViewer(request, viewer.token));
     } catch (failure) {
       logger.error({ err: failure }, "`authenticate` failed; the viewer is refused");
       admission = { failure };
+    } finally {
+      this.#pending.delete(socket);
     }
-    if (socket.destroyed) return;
-    if (this.#isClosed) return refuseUpgrade(socket, { status: 503, detail: "the server is shutting down" });
+    // Gone meanwhile, or refused as the server closes.
+    if (socket.destroyed || socket.writableEnded) return;
     // A browser sees no status of a refused upgrade, but it sees a close code: that tells it not to come again.
     if ("refusal" in admission && admission.refusal.status === 403) {
-      logger.debug({ address: this.#remoteAddress(request), ...admission.refusal }, "upgrade refused");
+      refusals.add(request, admission.refusal);
       return refuseUpgrade(socket, admission.refusal);
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
@@ -155,6 +167,15 @@ export class UpgradeHandler {
       (request.socket.remoteAddress ?? null)
     );
   }
+}
+
+async function inTime(admission: Promise<Admission>): Promise<Admission> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    const error = new Error(`\`authenticate\` did not answer within ${AUTHENTICATE_TIMEOUT_MS} ms`);
+    timer = setTimeout(reject, AUTHENTICATE_TIMEOUT_MS, error);
+  });
+  return Promise.race([admission, deadline]).finally(() => clearTimeout(timer));
 }
 
 /** Answers an upgrade with a problem document instead of a handshake. */

@@ -9,7 +9,7 @@ export interface DecodedCursor {
   position: Position;
 }
 
-const STREAM_ID = "\\d{1,15}-\\d{1,20}";
+const STREAM_ID = "\\d{1,20}-\\d{1,20}";
 const CURSOR = new RegExp(`^1:([0-9a-f]{12}):(${STREAM_ID}):(${STREAM_ID})$`);
 
 /** A short name of a queue that tells nothing of its real one and is the same at every node. */

@@ -6,6 +6,7 @@ import type { Topic } from "../protocol/topic.ts";
 import { ALL_TOPIC, jobTopic, parseTopic, queueTopic } from "../protocol/topic.ts";
 import type { Fact, FactBatch, Position } from "../sources/fact.ts";
 import type { PublishedLine } from "../sources/log-pub-sub-source.ts";
+import { afterPendingReads } from "../sources/redis-connections.ts";
 import type { SourcesSink } from "../sources/sources.ts";
 import type { JobHash, JobKey } from "../sources/stream-queries.ts";
 import { decodeCursor, encodeCursor, queueTag } from "./cursor.ts";
@@ -108,7 +109,8 @@ export class WebSocketNotifier implements SourcesSink, History {
     if (keys.length === 0) return new Map();
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(reject, ENRICHMENT_TIMEOUT_MS, new Error(`no answer within ${ENRICHMENT_TIMEOUT_MS} ms`));
+      const late = () => reject(new Error(`no answer within ${ENRICHMENT_TIMEOUT_MS} ms`));
+      timer = setTimeout(afterPendingReads, ENRICHMENT_TIMEOUT_MS, late);
     });
     try {
       const hashes = await Promise.race([this.#readJobs(keys), deadline]);

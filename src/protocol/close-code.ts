@@ -21,5 +21,3 @@ export const CLOSE_CODE = {
   /** A slow consumer: its outbox is full; reconnect with your cursors. */
   slowConsumer: 4290,
 } as const;
-
-export type CloseCode = (typeof CLOSE_CODE)[keyof typeof CLOSE_CODE];

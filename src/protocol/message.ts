@@ -39,7 +39,6 @@ const CONTROL_MESSAGE_TYPES = [
 
 export type JobMessageType = (typeof JOB_MESSAGE_TYPES)[number];
 export type QueueMessageType = (typeof QUEUE_MESSAGE_TYPES)[number];
-export type ControlMessageType = (typeof CONTROL_MESSAGE_TYPES)[number];
 
 const PROTOCOL_TYPES: ReadonlySet<string> = new Set([
   ...JOB_MESSAGE_TYPES,

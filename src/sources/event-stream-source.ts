@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ConnectionSetting } from "../config.ts";
 import type { Logger } from "../logger.ts";
-import type { FactBatch, FactSink, SourceState, SourceStatus, StreamId } from "./fact.ts";
-import { compareStreamIds } from "./fact.ts";
+import type { FactSink, SourceState, SourceStatus, StreamId } from "./fact.ts";
+import type { Unreadable } from "./feed-positions.ts";
+import { locateFeeds, probeFeeds } from "./feed-positions.ts";
 import type { RawEntry } from "./queue-feed.ts";
 import { QueueFeed, READ_COUNT } from "./queue-feed.ts";
 import { describeError, RedisConnection } from "./redis-connections.ts";
@@ -18,8 +19,6 @@ const IDLE_MS = 500;
 /** A blocked XREAD costs Redis time for each of its streams; this bounds streams x reads per second. */
 const MAX_STREAM_READS_PER_SECOND = 40_000;
 const MAX_BACKOFF_MS = 1000;
-/** The last entry that a millisecond can have. */
-const MAX_SEQUENCE = "18446744073709551615";
 /** How often a queue that cannot be read is tried again. */
 const RETRY_FEED_MS = 5000;
 
@@ -51,6 +50,7 @@ export class EventStreamSource {
     this.#onReading = resolve;
   });
   #retryFeedsAt = 0;
+  #locating: Promise<void> | undefined;
 
   constructor(options: {
     connection: ConnectionSetting;
@@ -87,8 +87,8 @@ export class EventStreamSource {
   attach(queue: string, attachedAtMs: number): QueueFeed {
     const feed = new QueueFeed(this.#prefix, queue, attachedAtMs, this.#logger);
     this.#feeds.set(queue, feed);
-    // At once, as the loop may be blocked for a second; when this fails the loop asks again.
-    this.#locate([feed]).catch(() => undefined);
+    // At once, as the loop may be blocked for a second.
+    void this.#locateSoon();
     this.#wake?.();
     return feed;
   }
@@ -130,28 +130,40 @@ export class EventStreamSource {
 
   async #readOnce(): Promise<void> {
     if (!(await this.#connection.whenReady(READ_TIMEOUT_MS))) throw new Error("Redis does not answer");
-    this.#retrySetAside();
-    await this.#locate([...this.#feeds.values()].filter(({ position, problem }) => !position && !problem));
+    await this.#retrySetAside();
+    const readable = [...this.#feeds.values()].filter(({ problem }) => !problem);
+    const [unreadable] = this.feedProblems;
+    if (readable.length === 0 && unreadable) throw new Error(unreadable.reason);
+    const locating = readable.some(({ position }) => !position) ? this.#locateSoon() : null;
+    // Those that are located already need not wait for the others.
+    if (!readable.some(({ position }) => position)) await locating;
+    const streams = readable.flatMap((feed) => streamsOf(feed));
+    if (streams.length === 0 && readable.length > 0) throw new Error("Redis has not said where the queues stand");
     // After a failure only a read that succeeds proves anything.
     if (this.#failures === 0) this.#setState("reading");
-    const feeds = [...this.#feeds.values()].filter(({ problem }) => !problem);
-    const [unreadable] = this.feedProblems;
-    if (feeds.length === 0 && unreadable) throw new Error(unreadable.reason);
-    const streams = feeds.flatMap((feed) => streamsOf(feed));
     if (streams.length === 0) await this.#idle();
-    else await this.#readStreams(feeds, streams);
+    else await this.#readStreams(readable, streams);
     this.#setState("reading");
   }
 
-  #retrySetAside(): void {
+  async #retrySetAside(): Promise<void> {
     if (Date.now() < this.#retryFeedsAt) return;
-    for (const feed of this.#feeds.values()) feed.problem = null;
+    const feeds = [...this.#feeds.values()].filter(({ problem }) => problem);
+    const unreadable = await probeFeeds(this.#connection, feeds, READ_TIMEOUT_MS);
+    for (const feed of feeds) {
+      if (unreadable.has(feed)) continue;
+      feed.problem = null;
+      this.#logger.info({ queue: feed.queue }, "queue can be read again");
+    }
+    this.#retryFeedsAt = Date.now() + RETRY_FEED_MS;
   }
 
-  #setAside(feed: QueueFeed, key: string, error: Error): void {
-    feed.problem = `${key}: ${error.message}`;
-    this.#retryFeedsAt = Date.now() + RETRY_FEED_MS;
-    this.#logger.warn({ queue: feed.queue, reason: feed.problem }, "queue cannot be read; tried again every 5 s");
+  #setAside(unreadable: Unreadable): void {
+    for (const [feed, reason] of unreadable) {
+      feed.setAside(reason);
+      this.#logger.warn({ queue: feed.queue, reason }, "queue cannot be read; tried again every 5 s");
+    }
+    if (unreadable.size > 0) this.#retryFeedsAt = Date.now() + RETRY_FEED_MS;
   }
 
   async #readStreams(feeds: readonly QueueFeed[], streams: readonly [key: string, id: StreamId][]): Promise<void> {
@@ -172,15 +184,9 @@ export class EventStreamSource {
    */
   async #setAsideUnreadable(feeds: readonly QueueFeed[], error: unknown): Promise<boolean> {
     if (!(error instanceof Error) || error.name !== "ReplyError") return false;
-    const pipeline = this.#connection.client.pipeline();
-    const probes = feeds.flatMap((feed) => streamsOf(feed).map(([key, id]) => ({ feed, key, id })));
-    for (const { key, id } of probes) pipeline.xread("COUNT", 1, "STREAMS", key, id);
-    const replies = (await this.#connection.inTime(pipeline.exec(), READ_TIMEOUT_MS)) ?? [];
-    for (const [index, { feed, key }] of probes.entries()) {
-      const [probeError] = replies[index] ?? [];
-      if (probeError?.name === "ReplyError") this.#setAside(feed, key, probeError);
-    }
-    return feeds.some(({ problem }) => problem !== null);
+    const unreadable = await probeFeeds(this.#connection, feeds, READ_TIMEOUT_MS);
+    this.#setAside(unreadable);
+    return unreadable.size > 0;
   }
 
   async #handOn(feeds: readonly QueueFeed[], entries: ReadonlyMap<string, RawEntry[]>): Promise<void> {
@@ -195,23 +201,25 @@ export class EventStreamSource {
     if (batches.length > 0) await this.#sink.accept(batches);
   }
 
-  /** Asks where the streams of newly attached queues stand: `$` would lose what comes before the first read. */
-  async #locate(feeds: readonly QueueFeed[]): Promise<void> {
-    if (feeds.length === 0) return;
-    const newest = await this.#queries.newestIds(feeds.flatMap(({ eventsKey, logsKey }) => [eventsKey, logsKey]));
-    const located: FactBatch[] = [];
-    for (const [index, feed] of feeds.entries()) {
-      const [events = "0-0", logs = "0-0"] = newest.slice(index * 2);
-      if (feed.position) continue;
-      if (events instanceof Error) this.#setAside(feed, feed.eventsKey, events);
-      else if (logs instanceof Error) this.#setAside(feed, feed.logsKey, logs);
-      else {
-        const position = { events: startOf(feed, events), logs: startOf(feed, logs) };
-        feed.locate(position);
-        located.push({ queue: feed.queue, start: position, end: position, facts: [] });
-      }
+  /** Finds the positions of new queues, for all that are attached in one turn together. */
+  #locateSoon(): Promise<void> {
+    this.#locating ??= Promise.resolve().then(() => {
+      this.#locating = undefined;
+      return this.#locateNew();
+    });
+    return this.#locating;
+  }
+
+  async #locateNew(): Promise<void> {
+    const feeds = [...this.#feeds.values()].filter(({ position, problem }) => !position && !problem);
+    try {
+      const { located, unreadable } = await locateFeeds(this.#queries, feeds);
+      this.#setAside(unreadable);
+      await this.#sink.accept(located);
+    } catch (error) {
+      // The loop asks again.
+      this.#logger.debug({ queues: feeds.length, reason: describeError(error) }, "queues not located yet");
     }
-    await this.#sink.accept(located);
   }
 
   /** There is no queue: whether Redis is there is worth knowing all the same. */
@@ -263,13 +271,4 @@ function streamsOf({ readsEvents, eventsKey, logsKey, position }: QueueFeed): [k
   if (!position) return [];
   const logs: [string, StreamId] = [logsKey, position.logs];
   return readsEvents ? [[eventsKey, position.events], logs] : [logs];
-}
-
-/**
- * Where to begin: after what there was when the queue was attached, though Redis is asked later, be it a moment or an
- * outage. The clocks of the two are taken for equal: where ours is behind, the difference is shown once more.
- */
-function startOf(feed: QueueFeed, newest: StreamId): StreamId {
-  const attached = `${feed.attachedAtMs - 1}-${MAX_SEQUENCE}`;
-  return compareStreamIds(newest, attached) < 0 ? newest : attached;
 }

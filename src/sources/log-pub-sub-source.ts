@@ -7,6 +7,10 @@ import type { SourceStatus } from "./fact.ts";
 import { MalformedCounter } from "./malformed-counter.ts";
 import { describeError, RedisConnection } from "./redis-connections.ts";
 
+/** How often the connection is asked for a sign of life, and refused channels are tried again. */
+const CHECK_INTERVAL_MS = 5000;
+const ANSWER_TIMEOUT_MS = 1500;
+
 /** A log line as any program may publish it, as JSON. */
 const publishedLineSchema = z.object({
   queue: z.string().regex(QUEUE_NAME_PATTERN, { error: "a queue name without a colon" }),
@@ -41,6 +45,7 @@ export class LogPubSubSource {
   readonly #logger: Logger;
   readonly #malformed: MalformedCounter;
   #isSubscribed = false;
+  #timer: NodeJS.Timeout | undefined;
   #onSubscribed: (() => void) | undefined;
   /** Resolves when the channels are subscribed for the first time. */
   readonly subscribed = new Promise<void>((resolve) => {
@@ -75,6 +80,7 @@ export class LogPubSubSource {
       this.#isSubscribed = false;
     });
     this.#connection.open();
+    this.#timer = setInterval(() => void this.#check(), CHECK_INTERVAL_MS).unref();
   }
 
   status(): SourceStatus {
@@ -83,7 +89,15 @@ export class LogPubSubSource {
   }
 
   close(): void {
+    clearInterval(this.#timer);
     this.#connection.close();
+  }
+
+  /** A connection that only listens would never notice that its other end is gone. */
+  async #check(): Promise<void> {
+    if (this.#connection.client.status !== "ready") return;
+    if (!this.#isSubscribed) return this.#subscribe();
+    await this.#connection.inTime(this.#connection.client.ping(), ANSWER_TIMEOUT_MS).catch(() => undefined);
   }
 
   async #subscribe(): Promise<void> {

@@ -1,11 +1,11 @@
-import type { Fact, Position, StreamId } from "./fact.ts";
+import type { Position, StreamId } from "./fact.ts";
 import { compareStreamIds, millisecondsOf } from "./fact.ts";
 
-/** One stream entry, not looked into yet: its id and what it holds, the flat fields as Redis returned them or a fact. */
+/** One stream entry, not looked into yet: its id and its flat fields as Redis returned them. */
 export interface StreamEntry {
   id: StreamId;
   stream: keyof Position;
-  content: readonly string[] | Fact;
+  content: readonly string[];
 }
 
 /** What one read returned of one stream. */

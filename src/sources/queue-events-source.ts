@@ -1,19 +1,16 @@
 import type { QueueEventsLike } from "../config.ts";
 import type { Logger } from "../logger.ts";
-import type { FactSink, JobEvent, QueueEvent, SourceStatus, StreamId } from "./fact.ts";
-import { compareStreamIds, millisecondsOf } from "./fact.ts";
-import type { EntryFields } from "./parse-entry.ts";
-import { parseEventEntry } from "./parse-entry.ts";
-import type { QueueFeed, RawEntry } from "./queue-feed.ts";
+import type { FactSink, SourceStatus, StreamId } from "./fact.ts";
+import type { QueueFeed } from "./queue-feed.ts";
 import { READ_COUNT } from "./queue-feed.ts";
 import { describeError } from "./redis-connections.ts";
 import type { StreamQueries } from "./stream-queries.ts";
 
-/** How often the stream is compared with what the instance has reported. */
+/** How often the stream is looked at unasked. */
 const CHECK_INTERVAL_MS = 2000;
 
 /** Events that make messages; `QueueEvents` has no way to listen to all. */
-const EVENTS = [
+const EVENTS: readonly string[] = [
   "added",
   "waiting",
   "active",
@@ -28,12 +25,13 @@ const EVENTS = [
   "resumed",
   "drained",
   "cleaned",
-] as const;
+];
 
 /**
- * Takes the events of one queue from a BullMQ `QueueEvents` instance of the application, which stays the application's:
- * it is neither started nor closed here. Such an instance ends for good on one malformed entry, and may stop or fall
- * behind unnoticed; then the queue's feed goes back to being read by the bridge itself, from the last id taken.
+ * Follows a queue by a BullMQ `QueueEvents` instance of the application, which stays the application's: it is neither
+ * started nor closed here. What the instance reports says when there is something to read; what there is, is read from
+ * the stream after the feed's position, as such an instance skips entries when it reconnects. It also ends for good on
+ * one malformed entry, and may fall silent unnoticed: then the bridge's own loop takes the queue over.
  */
 export class QueueEventsSource {
   readonly #instance: QueueEventsLike;
@@ -42,12 +40,13 @@ export class QueueEventsSource {
   readonly #sink: FactSink;
   readonly #logger: Logger;
   readonly #listeners = new Map<string, (...args: never[]) => void>();
-  #pending: (JobEvent | QueueEvent)[] = [];
-  #isDraining = false;
   #timer: NodeJS.Timeout | undefined;
-  #overdue: StreamId | null = null;
+  /** Whether the instance has reported something that is not read yet. */
+  #isDue = false;
+  #isReading = false;
+  /** The first entry after the position at the last check. */
+  #unreported: StreamId | null = null;
   #takenOver: string | null = null;
-  #lagMs: number | null = null;
 
   constructor(options: {
     instance: QueueEventsLike;
@@ -63,23 +62,25 @@ export class QueueEventsSource {
     this.#logger = options.logger;
   }
 
-  /** Why the bridge reads this queue's stream itself; null while the instance does. */
+  /** Why the bridge reads this queue by itself; null while the instance leads. */
   get takenOver(): string | null {
     return this.#takenOver;
   }
 
   start(): void {
     this.#feed.readsEvents = false;
-    for (const event of EVENTS) this.#listen(event, (...args: unknown[]) => this.#received(event, args));
-    // It reconnects by itself, but what came before its first event, or while it was away, it may never report.
+    for (const event of EVENTS) this.#listen(event, () => this.#reported());
     this.#listen("ioredis:close", () => this.#takeOver("its connection was closed"));
     this.#listen("error", (error: unknown) => this.#takeOver(`it reported an error: ${describeError(error)}`));
     this.#timer = setInterval(() => void this.#check(), CHECK_INTERVAL_MS).unref();
+    void this.#feed.located.then(() => this.#reported());
   }
 
   status(): SourceStatus {
     const state = this.#takenOver === null ? "reading" : "taken_over";
-    return { kind: "queue-events", queue: this.#feed.queue, state, lag_ms: this.#lagMs, malformed: 0, gaps: 0 };
+    const { lagMs, malformed } = this.#feed.eventCounters;
+    const counted = this.#takenOver === null ? malformed : 0;
+    return { kind: "queue-events", queue: this.#feed.queue, state, lag_ms: lagMs, malformed: counted, gaps: 0 };
   }
 
   /** Stops listening; the instance is left as it was. */
@@ -87,7 +88,6 @@ export class QueueEventsSource {
     clearInterval(this.#timer);
     for (const [event, listener] of this.#listeners) this.#instance.off(event, listener);
     this.#listeners.clear();
-    this.#pending = [];
   }
 
   #listen(event: string, listener: (...args: never[]) => void): void {
@@ -95,69 +95,54 @@ export class QueueEventsSource {
     this.#instance.on(event, listener);
   }
 
-  /** `drained` comes with the id alone, all others with their fields and the id. */
-  #received(event: string, args: readonly unknown[]): void {
-    const streamId = String(args.at(-1));
-    const fields = args.length > 1 ? asWritten(event, args[0] as Record<string, unknown>) : { event };
-    try {
-      const fact = parseEventEntry(this.#feed.queue, streamId, fields);
-      if (fact) this.#pending.push(fact as JobEvent | QueueEvent);
-    } catch (error) {
-      // Own reading names and counts what is wrong with the entry.
-      return this.#takeOver(`it passed on what cannot be read: ${describeError(error)}`);
-    }
-    void this.#drain();
+  #reported(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    // The instance reports one reply event by event, all in this turn: they are read together.
+    setImmediate(() => void this.#read());
   }
 
-  /** Hands on what is pending, after the log lines that were written before it. */
-  async #drain(): Promise<void> {
-    if (this.#isDraining) return;
-    this.#isDraining = true;
+  async #read(): Promise<void> {
+    if (this.#isReading) return;
+    this.#isReading = true;
     try {
-      while (this.#pending.length > 0 && this.#feed.position && this.#takenOver === null) {
-        const count = this.#pending.length;
-        const logs = await this.#readLogs(this.#feed.position.logs);
-        if (this.#takenOver !== null) return;
-        const facts = this.#pending.splice(0, count);
-        this.#lagMs = Math.max(0, Date.now() - millisecondsOf(facts.at(-1)?.streamId ?? "0-0"));
-        await this.#sink.accept([this.#feed.takeFacts(facts, logs)]);
+      while (this.#isDue && this.#isLeading) {
+        this.#isDue = false;
+        const { position } = this.#feed;
+        if (!position) return;
+        const { eventsKey, logsKey } = this.#feed;
+        // Events first: a line that precedes one of them is in the stream when the lines are read.
+        const [events = [], logs = []] = await this.#queries.entriesAfter(
+          [eventsKey, position.events],
+          [logsKey, position.logs],
+        );
+        if (!this.#isLeading) return;
+        await this.#sink.accept([this.#feed.takeRead(events, logs)]);
+        if (events.length === READ_COUNT || logs.length === READ_COUNT) this.#isDue = true;
       }
     } catch (error) {
-      // The pending events are still in the stream, after the feed's position.
-      this.#takeOver(`the queue's log stream could not be read: ${describeError(error)}`);
+      // Nothing is lost: the position has not moved, and the next check reads again.
+      this.#logger.debug({ queue: this.#feed.queue, reason: describeError(error) }, "queue events not read");
     } finally {
-      this.#isDraining = false;
+      this.#isReading = false;
     }
   }
 
-  async #readLogs(from: StreamId): Promise<RawEntry[]> {
-    const entries: RawEntry[] = [];
-    for (let after = from; ; after = entries.at(-1)?.[0] ?? after) {
-      const page = await this.#queries.entriesAfter(this.#feed.logsKey, after, READ_COUNT);
-      entries.push(...page);
-      if (page.length < READ_COUNT) return entries;
-    }
+  get #isLeading(): boolean {
+    return this.#takenOver === null && this.#listeners.size > 0;
   }
 
-  /** Twice in a row the same entry still to come: the instance has stopped or fallen behind. */
+  /** An entry that stands after the position twice in a row has not been reported: the instance has fallen silent. */
   async #check(): Promise<void> {
     const { position, eventsKey } = this.#feed;
-    if (!position || this.#takenOver !== null) return;
-    // A position found after the first events had come: they wait for it.
-    void this.#drain();
+    if (!position || !this.#isLeading) return;
     try {
-      const entries = await this.#queries.entriesAfter(eventsKey, position.events, READ_COUNT);
-      const next = entries.find(([, flat]) =>
-        (EVENTS as readonly string[]).includes(flat[flat.indexOf("event") + 1] ?? ""),
-      );
-      const overdue = this.#overdue;
-      this.#overdue = next?.[0] ?? null;
-      if (!next) this.#lagMs = 0;
-      else if (next[0] === overdue && compareStreamIds(this.#feed.position?.events ?? "0-0", overdue) < 0) {
-        this.#takeOver(
-          `it has not reported entry ${overdue}, which has been in the stream for ${CHECK_INTERVAL_MS} ms`,
-        );
-      }
+      const [entries = []] = await this.#queries.entriesAfter([eventsKey, position.events]);
+      const next = entries.find(([, flat]) => EVENTS.includes(flat[flat.indexOf("event") + 1] ?? ""))?.[0] ?? null;
+      const isSilent = next !== null && next === this.#unreported;
+      this.#unreported = next;
+      if (isSilent) this.#takeOver(`it has not reported entry ${next}, ${CHECK_INTERVAL_MS} ms after that came`);
+      else if (entries.length === 0) this.#feed.markIdle();
     } catch (error) {
       // Redis is away; the reading loop says so, and there is nothing to compare with.
       this.#logger.debug({ queue: this.#feed.queue, reason: describeError(error) }, "queue events not checked");
@@ -176,14 +161,4 @@ export class QueueEventsSource {
       "reading the queue's events instead of its QueueEvents instance",
     );
   }
-}
-
-/** The instance has parsed some fields; as text again they go the way of every entry. */
-function asWritten(event: string, parsed: Record<string, unknown>): EntryFields {
-  const fields: Record<string, string> = { event };
-  for (const [name, value] of Object.entries(parsed)) {
-    const isJson = (event === "progress" && name === "data") || (event === "completed" && name === "returnvalue");
-    fields[name] = isJson ? JSON.stringify(value) : String(value);
-  }
-  return fields;
 }

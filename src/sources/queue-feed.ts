@@ -33,7 +33,7 @@ export class QueueFeed {
   readonly attachedAtMs: number;
   /** Null until Redis has been asked where the streams stand. */
   position: Position | null = null;
-  /** Resolves when the position is known. */
+  /** Resolves when the position is known, or why it cannot be. */
   readonly located: Promise<void>;
   /** Why its streams cannot be read although Redis answers; null when they can. */
   problem: string | null = null;
@@ -63,25 +63,27 @@ export class QueueFeed {
     this.#onLocated?.();
   }
 
+  /** Says why the streams cannot be read. */
+  setAside(problem: string): void {
+    this.problem = problem;
+    this.#onLocated?.();
+  }
+
   /** Takes what one read returned of both streams; entries taken before are passed over. */
   takeRead(events: readonly RawEntry[], logs: readonly RawEntry[]): FactBatch {
-    return this.#take(partOf("events", events), partOf("logs", logs));
-  }
-
-  /** Takes facts of the event stream that came another way, with what a later read returned of the log stream. */
-  takeFacts(facts: readonly Fact[], logs: readonly RawEntry[]): FactBatch {
-    const entries = facts.map((fact) => ({ id: fact.streamId, stream: "events" as const, content: fact }));
-    return this.#take({ entries, isComplete: true }, { ...partOf("logs", logs), isComplete: true });
-  }
-
-  #take(events: StreamPart, logs: StreamPart): FactBatch {
     if (!this.position) throw new Error(`queue "${this.queue}" was read before its position was known`);
     const start = this.position;
-    const { entries, end } = mergeStreams(events, logs, start);
+    const { entries, end } = mergeStreams(partOf("events", events), partOf("logs", logs), start);
     this.position = end;
     this.#counters.events.lagMs = lagBetween(start.events, end.events);
     this.#counters.logs.lagMs = lagBetween(start.logs, end.logs);
     return { queue: this.queue, start, end, facts: entries.flatMap((entry) => this.#parse(entry) ?? []) };
+  }
+
+  /** What is counted of the event stream. */
+  get eventCounters(): { lagMs: number | null; malformed: number } {
+    const { lagMs, malformed } = this.#counters.events;
+    return { lagMs, malformed: malformed.count };
   }
 
   /** What statistics show of this queue's streams, of which `state` is the reader's. */
@@ -111,7 +113,6 @@ export class QueueFeed {
   }
 
   #parse({ id, stream, content }: StreamEntry): Fact | null {
-    if ("kind" in content) return content;
     try {
       return PARSERS[stream](this.queue, id, fieldsOf(content));
     } catch (error) {

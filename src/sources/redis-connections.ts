@@ -35,15 +35,22 @@ export class RedisConnection {
   readonly client: Redis;
   /** Null while the connection is usable. */
   problem: string | null = "not connected yet";
+  readonly #waiting = new Set<(isReady: boolean) => void>();
 
   constructor(setting: ConnectionSetting) {
     this.client = connect(setting);
     this.client.on("error", (error) => {
       this.problem = describeError(error);
+      // ioredis would go on in database 0, and show what nobody asked for.
+      if (/DB index is out of range/.test(error.message)) this.client.disconnect();
     });
     let timer: NodeJS.Timeout | undefined;
     this.client.on("connect", () => {
-      timer = setTimeout(() => this.#drop(`Redis accepted the connection but did not answer`), READY_TIMEOUT_MS);
+      timer = setTimeout(() => {
+        afterPendingReads(() => {
+          if (this.client.status === "connect") this.#drop("Redis takes connections, but is not ready to answer");
+        });
+      }, READY_TIMEOUT_MS);
     });
     this.client.on("close", () => {
       clearTimeout(timer);
@@ -52,7 +59,9 @@ export class RedisConnection {
     this.client.on("ready", () => {
       clearTimeout(timer);
       this.problem = null;
+      this.#tellWaiting(true);
     });
+    this.client.on("end", () => this.#tellWaiting(false));
   }
 
   /** Starts to connect and goes on trying. */
@@ -65,16 +74,18 @@ export class RedisConnection {
   async whenReady(timeoutMs: number): Promise<boolean> {
     if (this.client.status === "ready") return true;
     return new Promise((resolve) => {
-      const finish = (isReady: boolean) => {
+      const tell = (isReady: boolean) => {
         clearTimeout(timer);
-        this.client.off("ready", onReady).off("end", onEnd);
+        this.#waiting.delete(tell);
         resolve(isReady);
       };
-      const onReady = () => finish(true);
-      const onEnd = () => finish(false);
-      const timer = setTimeout(finish, timeoutMs, false);
-      this.client.once("ready", onReady).once("end", onEnd);
+      const timer = setTimeout(tell, timeoutMs, false);
+      this.#waiting.add(tell);
     });
+  }
+
+  #tellWaiting(isReady: boolean): void {
+    for (const tell of [...this.#waiting]) tell(isReady);
   }
 
   /**
@@ -88,7 +99,7 @@ export class RedisConnection {
     const silence = new Promise<never>((_, reject) => {
       const { stream } = this.client;
       let bytesRead = stream?.bytesRead;
-      timer = setInterval(() => {
+      const check = () => {
         const isArriving = stream?.bytesRead !== bytesRead;
         bytesRead = stream?.bytesRead;
         if (isArriving) return;
@@ -96,7 +107,8 @@ export class RedisConnection {
         // One that connects anew is watched already.
         if (this.client.status === "ready") this.#drop(reason);
         reject(new Error(reason));
-      }, silenceMs);
+      };
+      timer = setInterval(afterPendingReads, silenceMs, check);
     });
     return Promise.race([command, silence]).finally(() => clearInterval(timer));
   }
@@ -119,11 +131,21 @@ function connect(setting: ConnectionSetting): Redis {
   return new Redis({ ...(setting as Omit<RedisOptions, "replyMapping">), ...OPTIONS });
 }
 
+/**
+ * Timers run before sockets are read: after a busy moment of our own, what is there must be read before anybody is
+ * blamed for silence.
+ */
+export function afterPendingReads(check: () => void): void {
+  setImmediate(check);
+}
+
 /** What an error says; a refused connection to a name with several addresses has no message of its own. */
 export function describeError(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(describeError).join("; ");
   if (!(error instanceof Error)) return String(error);
   // What ioredis says when a connection ends under a command that may not be sent again.
   if (error.name === "MaxRetriesPerRequestError") return "the connection to Redis was lost";
+  if (/^Stream isn't writeable/.test(error.message)) return "Redis is not connected";
+  if (/^NOAUTH/.test(error.message)) return "Redis wants a password, as in redis://:password@host";
   return error.message || ("code" in error ? String(error.code) : error.name);
 }

@@ -133,7 +133,7 @@ export class Sources {
   problems(): SourceProblems {
     return {
       eventStreams: this.#eventStream.problem,
-      jobs: this.#commands.problem,
+      jobs: this.#commands.problem ?? this.#queries.problem,
       logChannels: this.#pubSub?.problem,
       discovery: this.#discovery?.problem,
       unreadable: this.#eventStream.feedProblems,

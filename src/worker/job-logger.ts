@@ -59,7 +59,8 @@ export function createJobLogger(job: LoggableJob, options: JobLoggerOptions = {}
  * Waits until Redis has answered for every line logged so far.
  *
  * @param timeoutMs how long to wait at most, in milliseconds. Default 1000.
- * @returns true when all lines are written, false when the time ran out or some were dropped. Never rejects.
+ * @returns true when all lines are written, or their loss is marked in the stream; false when the time ran out or Redis
+ * refused. Never rejects.
  */
 export function flushJobLogger(logger: Logger, timeoutMs = 1000): Promise<boolean> {
   return new Promise((resolve) => {

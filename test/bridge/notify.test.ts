@@ -169,11 +169,11 @@ test("what a viewer subscribes to comes from then on, what it unsubscribes from 
 });
 
 test("a viewer that answers no ping stays for as long as its socket is healthy", async () => {
-  const { wsUrl, httpUrl } = await startBridge({ heartbeatInterval: 0.3, heartbeatTimeout: 0.6 });
+  const { wsUrl, httpUrl } = await startBridge({ heartbeatInterval: 0.3, heartbeatTimeout: 1 });
   const [viewer, python] = await Promise.all([Viewer.open(wsUrl), PythonViewer.open(wsUrl)]);
   const pings = ({ messages }: Pick<Viewer, "messages">) => messages.filter(({ type }) => type === "ping");
 
-  // Ten intervals are five timeouts.
+  // Ten intervals are three timeouts.
   await viewer.until(() => pings(viewer).length >= 10, "fewer than ten pings");
   await python.until(() => pings(python).length >= 10, "fewer than ten pings");
 

@@ -164,7 +164,7 @@ test("the password of the Redis URL is not logged", async () => {
 test("an unknown BULLCAST_ variable is a typing error, and stops the start", async () => {
   const { exit, output } = runBullcast(["serve", "--queue", "emails"], { env: { BULLCAST_QUEUE: "emails" } });
   expect(await exit).toBe(2);
-  expect(output.stderr).toMatch(/BULLCAST_QUEUE: expected it to be absent/);
+  expect(output.stderr).toMatch(/BULLCAST_QUEUE: expected nothing: there is no such setting/);
 });
 
 test("a port in use is said clearly, with exit code 1", async () => {
