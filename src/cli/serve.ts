@@ -50,7 +50,8 @@ export async function serve(flags: Record<string, unknown>): Promise<void> {
   const { status, checks } = bridge.health();
   if (status === "unhealthy") logger.warn({ checks }, "started, but not reading yet; it goes on trying");
   else {
-    logger.info({ queues: bridge.queues }, bridge.queues.length > 0 ? "watching" : "watching; no queue found yet");
+    logger.info({ queues: bridge.queues }, "watching");
+    if (bridge.queues.length === 0) logger.info("no queue found yet; one is watched as soon as it is there");
     await warnOfUnknownQueues(settings, bridge.queues, logger);
   }
 }

@@ -33,16 +33,19 @@ const OPTIONS = {
 /** One connection and the last reason why it was not usable. */
 export class RedisConnection {
   readonly client: Redis;
-  /** Null while the connection is usable. */
-  problem: string | null = "not connected yet";
+  #problem: string | null = "not connected yet";
+  /** What no reconnecting can mend. */
+  #fault: string | null = null;
   readonly #waiting = new Set<(isReady: boolean) => void>();
 
   constructor(setting: ConnectionSetting) {
     this.client = connect(setting);
     this.client.on("error", (error) => {
       this.problem = describeError(error);
+      if (!/DB index is out of range/.test(error.message)) return;
       // ioredis would go on in database 0, and show what nobody asked for.
-      if (/DB index is out of range/.test(error.message)) this.client.disconnect();
+      this.#fault = `the database does not exist: ${error.message}`;
+      this.client.disconnect();
     });
     let timer: NodeJS.Timeout | undefined;
     this.client.on("connect", () => {
@@ -62,6 +65,15 @@ export class RedisConnection {
       this.#tellWaiting(true);
     });
     this.client.on("end", () => this.#tellWaiting(false));
+  }
+
+  /** Why the connection is not usable; null while it is. */
+  get problem(): string | null {
+    return this.#fault ?? this.#problem;
+  }
+
+  set problem(reason: string | null) {
+    this.#problem = reason;
   }
 
   /** Starts to connect and goes on trying. */
