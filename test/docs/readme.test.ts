@@ -11,10 +11,11 @@ import { expect, inject, onTestFinished, test } from "vitest";
 import { freePort } from "../../scripts/private-redis.mjs";
 import { startBridge } from "../support/bridge.ts";
 import { launchBrowser } from "../support/browser.ts";
+import { startNginx } from "../support/nginx.ts";
 import { uniquePrefix } from "../support/unique.ts";
 import { Viewer } from "../support/viewer.ts";
 import { startStockWorker } from "../support/worker-process.ts";
-import { namedBlock, readDocument } from "./documents.ts";
+import { codeBlocks, namedBlock, readDocument } from "./documents.ts";
 
 const README = readDocument("README.md");
 
@@ -139,6 +140,22 @@ test("the lines about messages and queues", async () => {
   const viewer = await Viewer.open(`ws://127.0.0.1:${port}/ws/ada`);
   viewer.send({ type: "hello", content: { name: "Ada" } });
   expect((await viewer.next("greeting")).content).toBe("Hello Ada");
+});
+
+test("the nginx location passes on REST and sockets, and the page's origin with them", async () => {
+  const { httpUrl, prefix } = await startBridge({ queues: ["emails"], adminToken: "secret" });
+  const [location = ""] = codeBlocks(README, "nginx");
+  expect(location).toContain("http://127.0.0.1:3939/");
+  const port = await startNginx(location.replace("127.0.0.1:3939", new URL(httpUrl).host));
+  const authorization = { authorization: "Bearer secret" };
+  expect((await fetch(`http://127.0.0.1:${port}/bull/ws/stats`, { headers: authorization })).status).toBe(200);
+  const viewer = await Viewer.open(`ws://127.0.0.1:${port}/bull/ws?token=secret`, {
+    headers: { origin: `http://127.0.0.1:${port}` },
+  });
+  const queue = new Queue("emails", { prefix, connection: { url: inject("redisUrl") } });
+  onTestFinished(() => queue.close());
+  await queue.add("welcome", {});
+  await viewer.next("task_waiting");
 });
 
 test("the Redis user of the README is enough", async () => {
