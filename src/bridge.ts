@@ -82,8 +82,9 @@ export class Bridge {
   }
 
   /**
-   * Begins to read. Resolves when every queue is being read from now on, or, while Redis does not answer, after two
-   * seconds: then it goes on trying, and health says why. A second call returns the first one's promise.
+   * Begins to read. Resolves when every queue is being read and every log channel heard from now on, or after two
+   * seconds, as when Redis does not answer: then it goes on trying, and health says why. A second call returns the first
+   * one's promise.
    *
    * @throws {BridgeClosedError} after `close()`.
    */

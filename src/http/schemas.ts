@@ -52,7 +52,7 @@ export const statsSchema = z.object({
       state: z.enum(["connecting", "reading", "reconnecting", "taken_over", "closed"]),
       lag_ms: z.number().nullable(),
       malformed: z.int(),
-      gaps: z.int(),
+      gaps: z.int().describe("Times history was found missing; 0 in this version."),
     }),
   ),
   latency_ms: percentilesSchema.describe("From Redis' timestamp of a fact to its message handed to the connections."),

@@ -82,7 +82,7 @@ export interface SourceStatus {
   lag_ms: number | null;
   /** Entries that could not be read. */
   malformed: number;
-  /** Times history was found missing. */
+  /** Times history was found missing; always 0 in this version, which does not look for it. */
   gaps: number;
 }
 

@@ -39,7 +39,6 @@ export class QueueFeed {
   problem: string | null = null;
   /** Whether this bridge reads the event stream itself; false while a QueueEvents instance of the application does. */
   readsEvents = true;
-  gaps = 0;
   #onLocated: (() => void) | undefined;
   readonly #counters: Record<keyof Position, StreamCounters>;
 
@@ -88,7 +87,7 @@ export class QueueFeed {
 
   /** What statistics show of this queue's streams, of which `state` is the reader's. */
   status(state: SourceState): SourceStatus[] {
-    const { queue, gaps } = this;
+    const { queue } = this;
     const { events, logs } = this.#counters;
     const rows: SourceStatus[] = [
       { kind: "log-stream", queue, state, lag_ms: logs.lagMs, malformed: logs.malformed.count, gaps: 0 },
@@ -100,7 +99,7 @@ export class QueueFeed {
         state,
         lag_ms: events.lagMs,
         malformed: events.malformed.count,
-        gaps,
+        gaps: 0,
       });
     }
     return rows;
