@@ -49,6 +49,7 @@ export class Bridge {
   readonly #manager: ConnectionManager;
   readonly #upgrades: UpgradeHandler;
   readonly #sources: Sources;
+  readonly #notifier: WebSocketNotifier;
   readonly #servers: { server: Server; listener: UpgradeListener }[] = [];
   #started: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
@@ -59,20 +60,23 @@ export class Bridge {
     const { prefix, basePath, trustProxy } = settings;
     const logger = settings.logger ?? createDefaultLogger();
     this.#manager = new ConnectionManager({ ...settings, logger: partLogger(logger, "connections") });
-    const sink = new WebSocketNotifier({
+    this.#sources = new Sources({ ...settings, logger: partLogger(logger, "sources") });
+    this.#notifier = new WebSocketNotifier({
       manager: this.#manager,
-      readJobs: (keys) => this.#sources.readJobs(keys),
+      reader: this.#sources,
       prefix,
+      maxTailedJobs: settings.maxTailedJobs,
       logger: partLogger(logger, "notifier"),
     });
-    this.#sources = new Sources({ ...settings, sink, logger: partLogger(logger, "sources") });
+    this.#sources.useSink(this.#notifier);
     const access = new Access(settings);
     const httpLogger = partLogger(logger, "http");
     const refusals = new RefusalLog(httpLogger);
     const http = { basePath, manager: this.#manager, access, refusals, logger: httpLogger };
     this.#upgrades = new UpgradeHandler({ ...http, trustProxy });
     const [sources, health] = [() => this.#sources.status(), () => this.health()];
-    this.router = createRestRouter({ ...http, version: VERSION, sources, health });
+    const readJob = (queue: string, jobId: string) => this.#notifier.readJob(queue, jobId);
+    this.router = createRestRouter({ ...http, version: VERSION, sources, health, readJob });
     for (const queue of settings.queues) this.attachQueue(queue);
   }
 
@@ -188,6 +192,7 @@ export class Bridge {
   async #close(): Promise<void> {
     this.#upgrades.close();
     await this.#manager.close();
+    this.#notifier.close();
     await this.#sources.close();
     for (const { server, listener } of this.#servers) server.off("upgrade", listener);
   }

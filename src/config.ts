@@ -130,6 +130,7 @@ const bridgeShape = {
   heartbeatTimeout: seconds(60),
   maxQueueSize: count(1, 10_000_000, "messages", 10_000),
   maxQueueBytes: count(1024, 1024 ** 3, "bytes", 4 * 1024 ** 2),
+  maxTailedJobs: count(0, 10_000, "jobs", 100),
   logger: z.custom<Logger>(isLogger).optional().describe("a pino logger"),
 };
 
@@ -153,7 +154,7 @@ export type BridgeSettings = z.output<typeof bridgeSchema>;
 export type ServerSettings = z.output<typeof serverSchema>;
 
 /** Settings that are planned but not there yet: naming one stops the start, as nothing set may be ignored. */
-const NOT_YET: readonly string[] = ["maxFlushDelayMs", "maxTailedJobs", "cluster", "readOnly", "authorize"];
+const NOT_YET: readonly string[] = ["maxFlushDelayMs", "cluster", "readOnly", "authorize"];
 const SECRETS: readonly string[] = ["adminToken"];
 
 type SettingName = keyof typeof serverShape;
@@ -178,6 +179,7 @@ export const ENVIRONMENT: Readonly<
   heartbeatTimeout: { variable: "BULLCAST_HEARTBEAT_TIMEOUT", holds: "number" },
   maxQueueSize: { variable: "BULLCAST_MAX_QUEUE_SIZE", holds: "number" },
   maxQueueBytes: { variable: "BULLCAST_MAX_QUEUE_BYTES", holds: "number" },
+  maxTailedJobs: { variable: "BULLCAST_MAX_TAILED_JOBS", holds: "number" },
   host: { variable: "HOST", holds: "text" },
   port: { variable: "PORT", holds: "number" },
   logLevel: { variable: "LOG_LEVEL", holds: "text" },

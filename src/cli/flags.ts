@@ -112,7 +112,7 @@ ${rows.join("\n")}
   -h, --help                this text
   -v, --version             the version
 
-Further variables: BULLCAST_MAX_QUEUE_SIZE, BULLCAST_MAX_QUEUE_BYTES, BULLCAST_ENABLE_HEARTBEAT,
+Further variables: BULLCAST_MAX_QUEUE_SIZE, BULLCAST_MAX_QUEUE_BYTES, BULLCAST_MAX_TAILED_JOBS, BULLCAST_ENABLE_HEARTBEAT,
 BULLCAST_HEARTBEAT_INTERVAL, BULLCAST_HEARTBEAT_TIMEOUT, BULLCAST_TRUST_PROXY.
 
 Exit codes: 0 after a normal end, 1 when it could not go on, 2 when it was started wrongly.`;

@@ -1,22 +1,21 @@
 import type { z } from "zod";
 import { BullcastError, InvalidMessageError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { MAX_TOPICS } from "../protocol/client-message.ts";
 import { CLOSE_CODE } from "../protocol/close-code.ts";
 import type { MessageFields, MessageMeta } from "../protocol/message.ts";
 import { CUSTOM_TYPE_PATTERN, isProtocolType, PROTOCOL_VERSION, WebSocketMessage } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
-import type { MessageHandler, RequestId } from "./client-message-router.ts";
+import type { MessageHandler } from "./client-message-router.ts";
 import { ClientMessageRouter, withRequest } from "./client-message-router.ts";
 import type { ConnectionDetails } from "./connection.ts";
 import { Connection } from "./connection.ts";
+import type { Frame } from "./frame.ts";
 import { encodeBounded, encodeFrame } from "./frame.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { History } from "./history.ts";
-import { NO_HISTORY } from "./history.ts";
 import { Pinger } from "./pinger.ts";
 import { Statistics } from "./statistics.ts";
-import { TopicIndex } from "./topic-index.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import type { Transport } from "./transport.ts";
 
 export interface ConnectionManagerOptions {
@@ -53,30 +52,30 @@ export class ConnectionManager {
   readonly #connections = new Map<string, Connection>();
   /** Connections no longer served whose sockets are not gone yet. */
   readonly #closing = new Set<Connection>();
-  readonly #index = new TopicIndex<Connection>();
+  readonly #subscriptions: Subscriptions;
   readonly #router: ClientMessageRouter;
   readonly #heartbeat: Heartbeat;
   readonly #pinger = new Pinger(this.statistics);
-  #history: History = NO_HISTORY;
   #publish = 0;
   #onAllClosed: (() => void) | undefined;
 
   constructor(options: ConnectionManagerOptions) {
     this.#options = options;
     this.#logger = options.logger;
+    this.#subscriptions = new Subscriptions((...message) => this.#send(...message), options.logger);
     this.#router = new ClientMessageRouter(
       {
         pong: (connection, pingId) => this.#pinger.pong(connection, pingId),
         reply: (connection, type, content, requestId) => this.#send(connection, type, content, withRequest(requestId)),
-        subscribe: (...request) => this.subscribe(...request),
-        unsubscribe: (...request) => this.unsubscribe(...request),
+        subscribe: (...request) => this.#subscriptions.subscribe(...request),
+        unsubscribe: (...request) => this.#subscriptions.unsubscribe(...request),
       },
       options.logger,
     );
     const { heartbeatInterval: intervalSeconds, heartbeatTimeout: timeoutSeconds } = options;
     this.#heartbeat = new Heartbeat(
       { intervalSeconds, timeoutSeconds },
-      { ping: (due) => this.#pinger.ping(due, this.#history), cut: (silent) => this.#cut(silent) },
+      { ping: (due) => this.#pinger.ping(due, this.#subscriptions), cut: (silent) => this.#cut(silent) },
     );
     if (options.enableHeartbeat) this.#heartbeat.start();
   }
@@ -88,7 +87,7 @@ export class ConnectionManager {
 
   /** Sets where the past of the queues is asked for. */
   useHistory(history: History): void {
-    this.#history = history;
+    this.#subscriptions.history = history;
   }
 
   /**
@@ -110,6 +109,7 @@ export class ConnectionManager {
       delivered: (frame) => this.statistics.messageSent(frame.type),
       overflowed: (slow, dropped) => this.#overflowed(slow, dropped),
       drained: (drained) => this.#heartbeat.sawLife(drained),
+      writable: (writable) => this.#subscriptions.writable(writable),
       closing: (closing, code, reason) => this.#unregister(closing, code, reason),
     });
     const former = this.#connections.get(connection.clientId);
@@ -136,7 +136,7 @@ export class ConnectionManager {
 
   #subscribeAtStart(connection: Connection, topics: readonly Topic[], since: readonly string[] | null): void {
     try {
-      this.subscribe(connection, topics, since, undefined);
+      this.#subscriptions.subscribe(connection, topics, since, undefined);
     } catch (error) {
       if (!(error instanceof BullcastError)) throw error;
       this.#send(connection, "error", { code: "bad_message", message: error.message });
@@ -165,58 +165,41 @@ export class ConnectionManager {
     this.#heartbeat.sawLife(connection);
   }
 
+  /** Encodes a message once for all who will get it; what is too large for an outbox goes without its content. */
+  encode(message: WebSocketMessage): Frame {
+    return encodeBounded(message, this.#options.maxQueueBytes * MAX_SHARE_OF_OUTBOX);
+  }
+
+  /** Whether anybody is subscribed to any of the topics. */
+  isWatched(topics: readonly Topic[]): boolean {
+    return topics.some((topic) => this.#subscriptions.index.has(topic));
+  }
+
+  /** The topics somebody is subscribed to. */
+  get topics(): Iterable<Topic> {
+    return this.#subscriptions.index.topics;
+  }
+
   /**
-   * Adds topics to a connection and says so with `subscribed`, preceded by a `gap` for each queue whose messages since
-   * its cursor cannot be given.
-   *
-   * @throws {InvalidMessageError} when the connection would have more than `MAX_TOPICS` topics.
-   * @throws {InvalidCursorError} when a cursor cannot be read.
+   * Sends a frame once to each connection subscribed to any of the topics, but for those excepted; answers how many that were.
    */
-  subscribe(
-    connection: Connection,
-    topics: readonly Topic[],
-    since: readonly string[] | null,
-    requestId: RequestId | undefined,
-  ): void {
-    const missed = since ? this.#history.missedSince(since) : [];
-    if (new Set([...connection.topics, ...topics]).size > MAX_TOPICS) {
-      throw new InvalidMessageError(`topics: expected at most ${MAX_TOPICS} on one connection`);
-    }
-    for (const topic of topics) {
-      connection.topics.add(topic);
-      this.#index.add(topic, connection);
-    }
-    for (const queue of missed) this.#send(connection, "gap", { queue, missed: null }, { queue });
-    const recovered = since !== null && missed.length === 0;
-    const content = { topics, recovered, cursors: this.#history.cursors(topics) };
-    this.#send(connection, "subscribed", content, withRequest(requestId));
-    this.#logger.debug({ clientId: connection.clientId, topics, recovered }, "subscribed");
-  }
-
-  /** Takes topics from a connection and says so with `unsubscribed`; topics it does not have are no error. */
-  unsubscribe(connection: Connection, topics: readonly Topic[], requestId: RequestId | undefined): void {
-    for (const topic of topics) {
-      connection.topics.delete(topic);
-      this.#index.delete(topic, connection);
-    }
-    this.#send(connection, "unsubscribed", { topics }, withRequest(requestId));
-    this.#logger.debug({ clientId: connection.clientId, topics }, "unsubscribed");
-  }
-
-  /** Sends a message once to each connection subscribed to any of the topics; answers how many that were. */
-  publish(message: WebSocketMessage, topics: readonly Topic[]): number {
-    if (!topics.some((topic) => this.#index.has(topic))) return 0;
-    const frame = encodeBounded(message, this.#options.maxQueueBytes * MAX_SHARE_OF_OUTBOX);
+  publish(frame: Frame, topics: readonly Topic[], except: ReadonlySet<Connection> | null = null): number {
     let reached = 0;
     this.#publish += 1;
     for (const topic of topics) {
-      for (const connection of this.#index.of(topic)) {
+      for (const connection of this.#subscriptions.index.of(topic)) {
         if (connection.lastPublish === this.#publish) continue;
         connection.lastPublish = this.#publish;
+        if (except?.has(connection)) continue;
         if (connection.deliver(frame)) reached += 1;
       }
     }
     return reached;
+  }
+
+  /** The connections subscribed to any of the topics. */
+  subscribers(topics: readonly Topic[]): Set<Connection> {
+    return new Set(topics.flatMap((topic) => [...this.#subscriptions.index.of(topic)]));
   }
 
   /**
@@ -273,7 +256,7 @@ export class ConnectionManager {
     if (this.#connections.get(connection.clientId) !== connection) return;
     this.#connections.delete(connection.clientId);
     this.#heartbeat.delete(connection);
-    for (const topic of connection.topics) this.#index.delete(topic, connection);
+    this.#subscriptions.remove(connection);
     this.statistics.connectionClosed();
     this.#logger.debug({ clientId: connection.clientId, code, reason }, "disconnected");
   }

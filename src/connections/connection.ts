@@ -24,6 +24,8 @@ export interface ConnectionObserver {
   overflowed(connection: Connection, dropped: number): void;
   /** A full socket has drained, which is a sign of life. */
   drained(connection: Connection): void;
+  /** What was in the outbox is sent, and the socket takes more. */
+  writable(connection: Connection): void;
   /** The connection begins to close and takes no more messages. */
   closing(connection: Connection, code: number, reason: string): void;
 }
@@ -72,6 +74,11 @@ export class Connection {
     return this.#state === "open";
   }
 
+  /** Whether a frame would go straight to the socket. */
+  get isWritable(): boolean {
+    return this.#state === "open" && this.outbox.messages === 0 && !this.#transport.isFull;
+  }
+
   /** Age of the oldest message in the outbox, ms; 0 when it is empty. */
   get lagMs(): number {
     const oldest = this.outbox.oldestAcceptedAt;
@@ -98,7 +105,7 @@ export class Connection {
     this.#observer.drained(this);
     while (!this.#transport.isFull) {
       const frame = this.outbox.shift();
-      if (!frame) return;
+      if (!frame) return this.#observer.writable(this);
       this.#transport.send(frame.bytes);
     }
   }

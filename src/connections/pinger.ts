@@ -3,8 +3,8 @@ import { WebSocketMessage } from "../protocol/message.ts";
 import type { Connection } from "./connection.ts";
 import type { Frame } from "./frame.ts";
 import { encodeFrame } from "./frame.ts";
-import type { History } from "./history.ts";
 import type { Statistics } from "./statistics.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 
 /** Sends the heartbeat's pings and takes in their answers. */
 export class Pinger {
@@ -18,16 +18,16 @@ export class Pinger {
    * Sends each connection a JSON ping with the cursors of what it watches, and a protocol ping, which the WebSocket
    * implementation on the other side answers by itself.
    */
-  ping(connections: Iterable<Connection>, history: History): void {
+  ping(connections: Iterable<Connection>, subscriptions: Subscriptions): void {
     const id = randomUUID();
     const sentAt = Date.now();
     // Viewers of the same topics share one frame.
     const frames = new Map<string, Frame>();
     for (const connection of connections) {
-      const key = [...connection.topics].join("\n");
+      const key = subscriptions.cursorsKeyOf(connection);
       let frame = frames.get(key);
       if (!frame) {
-        const meta = { ping_id: id, cursors: history.cursors(connection.topics) };
+        const meta = { ping_id: id, cursors: subscriptions.cursorsOf(connection) };
         frame = encodeFrame(new WebSocketMessage({ type: "ping", content: "ping", meta }));
         frames.set(key, frame);
       }

@@ -21,6 +21,11 @@ export class TopicIndex<Subscriber> {
     return this.#subscribers.has(topic);
   }
 
+  /** The topics that have subscribers. */
+  get topics(): Iterable<Topic> {
+    return this.#subscribers.keys();
+  }
+
   /** The subscribers of one topic. */
   of(topic: Topic): Iterable<Subscriber> {
     return this.#subscribers.get(topic) ?? [];

@@ -5,11 +5,12 @@ type Check = Health["checks"][string];
 
 /** Sums the parts up: without the event streams nothing works, without the others less does. */
 export function readHealth(isStarted: boolean, problems: SourceProblems): Health {
-  const { eventStreams, jobs, logChannels, discovery, unreadable, takenOver } = problems;
+  const { eventStreams, jobs, jobLogs, logChannels, discovery, unreadable, takenOver } = problems;
   const checks: Record<string, Check> = {
     redis: check("unhealthy", isStarted ? eventStreams : "the bridge is not started, or closed"),
     jobs: check("degraded", jobs && `names and attempts of jobs cannot be read: ${jobs}`),
   };
+  checks.job_logs = check("degraded", jobLogs && `the logs of jobs at work cannot be followed: ${jobLogs}`);
   if (logChannels !== undefined) checks.log_channels = check("degraded", logChannels);
   if (discovery !== undefined) checks.discovery = check("degraded", discovery);
   for (const { queue, reason } of unreadable) {

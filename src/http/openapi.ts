@@ -5,8 +5,10 @@ import {
   clientsSchema,
   healthSchema,
   problemSchema,
+  queueNameSchema,
   sendMessageSchema,
   sentSchema,
+  snapshotSchema,
   statsSchema,
 } from "./schemas.ts";
 
@@ -30,6 +32,7 @@ function problems(...statuses: number[]): Record<string, object> {
 export function openApiDocument(basePath: string, version: string): object {
   const { $schema: _, ...problem } = z.toJSONSchema(problemSchema);
   const { $schema: __, ...clientId } = z.toJSONSchema(clientIdSchema);
+  const { $schema: ___, ...queueName } = z.toJSONSchema(queueNameSchema);
   return {
     openapi: "3.1.0",
     info: { title: "bullcast", version, description: "Live view of BullMQ jobs: administration of the bridge." },
@@ -55,6 +58,16 @@ export function openApiDocument(basePath: string, version: string): object {
           summary: "Disconnect a client (close code 4410)",
           parameters: [{ name: "client_id", in: "path", required: true, schema: clientId }],
           responses: { 204: answer("Disconnected"), ...problems(400, 404) },
+        },
+      },
+      [`${basePath}/jobs/{queue}/{id}`]: {
+        get: {
+          summary: "How a job stands",
+          parameters: [
+            { name: "queue", in: "path", required: true, schema: queueName },
+            { name: "id", in: "path", required: true, schema: { type: "string", minLength: 1 } },
+          ],
+          responses: { 200: answer("Snapshot", snapshotSchema), ...problems(400, 404, 503) },
         },
       },
       [`${basePath}/health`]: {

@@ -5,15 +5,16 @@ import type { Access } from "../auth/access.ts";
 import type { ConnectionManager } from "../connections/connection-manager.ts";
 import { InvalidMessageError } from "../errors.ts";
 import type { InputIssue } from "../input-issue.ts";
-import { inputIssues } from "../input-issue.ts";
+import { describeGiven, inputIssues } from "../input-issue.ts";
 import type { Logger } from "../logger.ts";
+import type { SnapshotContent } from "../protocol/snapshot.ts";
 import type { SourceStatus } from "../sources/fact.ts";
 import { openApiDocument } from "./openapi.ts";
 import { sendJson, sendProblem } from "./problem.ts";
 import type { RefusalLog } from "./refusal-log.ts";
 import { reportClients, reportStats } from "./reports.ts";
 import type { Health } from "./schemas.ts";
-import { clientIdSchema, MAX_BODY_BYTES, sendMessageSchema } from "./schemas.ts";
+import { clientIdSchema, MAX_BODY_BYTES, queueNameSchema, sendMessageSchema } from "./schemas.ts";
 
 /** Serves a request, or passes it on when it is for somebody else; without `next` it answers 404 itself. */
 export type RequestHandler = (
@@ -30,6 +31,8 @@ export interface RestRouterOptions {
   refusals: RefusalLog;
   sources: () => SourceStatus[];
   health: () => Health;
+  /** How a job stands: null when there is none, undefined when its queue is not attached. Rejects when Redis does not answer. */
+  readJob: (queue: string, jobId: string) => Promise<SnapshotContent | null | undefined>;
   logger: Logger;
 }
 
@@ -61,6 +64,24 @@ export function createRestRouter(options: RestRouterOptions): RequestHandler {
     const health = options.health();
     sendJson(response, health.status === "unhealthy" ? 503 : 200, health);
   });
+
+  routes
+    .route("/jobs/:queue/:id")
+    .get(async (request, response) => {
+      const { queue, id } = request.params;
+      const name = queueNameSchema.safeParse(queue);
+      if (!name.success) return sendInvalid(response, inputIssues(name.error, queue, "queue"));
+      let job: SnapshotContent | null | undefined;
+      try {
+        job = await options.readJob(name.data, id);
+      } catch (error) {
+        logger.debug({ err: error, queue, jobId: id }, "a job could not be read");
+        return sendProblem(response, { status: 503, detail: "Redis does not answer; ask again later" });
+      }
+      if (job) sendJson(response, 200, job);
+      else sendUnknownJob(response, name.data, job === null ? id : undefined);
+    })
+    .all(refuseMethod("GET, HEAD"));
 
   routes
     .route("/clients/:client_id")
@@ -97,8 +118,8 @@ export function createRestRouter(options: RestRouterOptions): RequestHandler {
     });
   });
 
-  routes.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
-    answerError(error, response, logger);
+  routes.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    answerError(error, request, response, logger);
   });
 
   const router = express.Router({ caseSensitive: true });
@@ -118,6 +139,16 @@ function sendInvalid(response: ServerResponse, errors: readonly InputIssue[]): v
 function sendUnknownClient(response: ServerResponse, clientId: string): void {
   const errors = [{ field: "client_id", expected: "the id of a connected client", given: JSON.stringify(clientId) }];
   sendProblem(response, { status: 404, detail: `no client "${clientId}" is connected`, errors });
+}
+
+/** Without an id the queue itself is not known. */
+function sendUnknownJob(response: ServerResponse, queue: string, jobId: string | undefined): void {
+  const isKnownQueue = jobId !== undefined;
+  const field = isKnownQueue ? "id" : "queue";
+  const expected = isKnownQueue ? `the id of a job in queue "${queue}"` : "the name of an attached queue";
+  const errors = [{ field, expected, given: describeGiven(jobId ?? queue) }];
+  const detail = isKnownQueue ? `queue "${queue}" has no job "${jobId}"` : `queue "${queue}" is not attached`;
+  sendProblem(response, { status: 404, detail, errors });
 }
 
 function refuseMethod(allowed: string) {
@@ -144,7 +175,7 @@ const BODY_ERRORS: Readonly<Record<string, InputIssue>> = {
 };
 
 /** Whatever is not the client's fault is ours: logged, and nothing of it shown. */
-function answerError(error: unknown, response: Response, logger: Logger): void {
+function answerError(error: unknown, request: Request, response: Response, logger: Logger): void {
   const { status, type } = error as { status?: unknown; type?: unknown };
   if (response.headersSent) return void logger.error({ err: error }, "a request failed in the middle of its answer");
   if (error instanceof RangeError || error instanceof InvalidMessageError) {
@@ -152,7 +183,8 @@ function answerError(error: unknown, response: Response, logger: Logger): void {
     return sendProblem(response, { status: 400, detail: "the body is nested too deeply", errors });
   }
   if (error instanceof URIError) {
-    const errors = [{ field: "client_id", expected: "a well-formed URL", given: "percent-encoding that is broken" }];
+    const field = request.url.startsWith("/clients/") ? "client_id" : "path";
+    const errors = [{ field, expected: "a well-formed URL", given: "percent-encoding that is broken" }];
     return sendProblem(response, { status: 400, detail: "the path cannot be decoded", errors });
   }
   if (typeof status !== "number" || status >= 500) {

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { QUEUE_NAME_PATTERN } from "../config.ts";
 import { CLIENT_ID_PATTERN } from "../protocol/client-message.ts";
 import { CUSTOM_TYPE_PATTERN, isProtocolType } from "../protocol/message.ts";
+import { JOB_STATES } from "../protocol/snapshot.ts";
 
 /** Largest request body accepted, in bytes. */
 export const MAX_BODY_BYTES = 256 * 1024;
@@ -8,6 +10,8 @@ export const MAX_BODY_BYTES = 256 * 1024;
 export const clientIdSchema = z
   .string()
   .regex(CLIENT_ID_PATTERN, { error: "1 to 128 of the characters A-Z a-z 0-9 . _ ~ -" });
+
+export const queueNameSchema = z.string().regex(QUEUE_NAME_PATTERN, { error: "1 to 256 characters without a colon" });
 
 export const sendMessageSchema = z.strictObject({
   type: z
@@ -47,12 +51,13 @@ export const statsSchema = z.object({
   heartbeat: z.object({ pings: z.int(), pongs: z.int(), timeouts: z.int(), rtt_ms: percentilesSchema }),
   sources: z.array(
     z.object({
-      kind: z.enum(["event-stream", "queue-events", "log-stream", "log-pub-sub"]),
+      kind: z.enum(["event-stream", "queue-events", "log-stream", "log-pub-sub", "job-log-tail"]),
       queue: z.string().nullable(),
       state: z.enum(["connecting", "reading", "reconnecting", "taken_over", "closed"]),
       lag_ms: z.number().nullable(),
       malformed: z.int(),
-      gaps: z.int().describe("Times history was found missing; 0 in this version."),
+      gaps: z.int().describe("Times history was found missing."),
+      mode: z.enum(["tracking", "polling"]).optional().describe("How the logs of jobs are followed."),
     }),
   ),
   latency_ms: percentilesSchema.describe("From Redis' timestamp of a fact to its message handed to the connections."),
@@ -73,6 +78,35 @@ export const clientsSchema = z.object({
       last_seen_at: instantSchema,
     }),
   ),
+});
+
+export const snapshotSchema = z.object({
+  state: z.enum(JOB_STATES),
+  name: z.string().nullable(),
+  progress: z.unknown().describe("What the job last reported; null before that."),
+  attempt: z.int().nullable().describe("The attempt under way, else the last one made; 0 before the first."),
+  attempts: z.number().nullable().describe("How many attempts the job has."),
+  result: z.unknown().describe("What a completed job returned; null for others."),
+  failed_reason: z.string().nullable().describe("Why the last attempt that ended failed."),
+  logs: z
+    .array(
+      z.object({
+        line: z.int().nullable().describe("Number of the line in the job's log, from 0; null where it is inexact."),
+        level: z.string().nullable(),
+        content: z.string(),
+        timestamp: instantSchema.nullable(),
+      }),
+    )
+    .describe("The newest lines of the job's log, oldest first: at most 1,000 of them and 256 KiB."),
+  logs_truncated: z.boolean().describe("Whether there are, or may have been, older lines."),
+  added_at: instantSchema.nullable(),
+  started_at: instantSchema.nullable(),
+  finished_at: instantSchema.nullable(),
+  parent: z.object({ queue: z.string(), id: z.string() }).nullable(),
+  children: z
+    .object({ total: z.int(), done: z.int().describe("Those the job waits for no more.") })
+    .nullable()
+    .describe("Null for a job without children, and where the Redis user may not count them."),
 });
 
 const healthStatusSchema = z.enum(["healthy", "degraded", "unhealthy"]);

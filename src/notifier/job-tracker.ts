@@ -1,12 +1,17 @@
-import type { Fact, JobEvent, LogEvent } from "../sources/fact.ts";
+import type { Fact, JobEvent, LogEvent, Position } from "../sources/fact.ts";
+import { streamOf } from "../sources/fact.ts";
 import type { JobHash, JobKey } from "../sources/stream-queries.ts";
+import { attemptsOf, isGone, reasonOf } from "./job-hash.ts";
 import type { JobView } from "./translate.ts";
 
 /** Jobs remembered; the least recently heard of is forgotten first. About 200 bytes each. */
 const MAX_TRACKED_JOBS = 20_000;
 
+/** What a job is doing, as far as has been told. */
+export type JobPhase = "idle" | "active" | "ended" | "unknown";
+
 /** What is remembered of one job from event to event. */
-interface TrackedJob {
+interface TrackedJob extends JobKey {
   name: string | null;
   /** Whether name and attempts need not be asked for. */
   isKnown: boolean;
@@ -14,12 +19,25 @@ interface TrackedJob {
   attempts: number | null;
   /** Attempts that have ended; null while unknowable. */
   attemptsMade: number | null;
-  phase: "idle" | "active" | "ended" | "unknown";
+  phase: JobPhase;
   /** Time of its newest fact: a later message never carries an earlier one. */
   atMs: number;
+  /** The newest of its facts in either stream; `0-0` where there was none. */
+  position: Position;
+  /** Whether its end, or its removal, was read; a snapshot alone does not count. */
+  hasEnded: boolean;
+  /** Whether lines of it came by the log stream, so that its own log need not be followed. */
+  hasLogStream: boolean;
 }
 
 type JobFact = JobEvent | LogEvent;
+
+/** What is known of a job after one of its facts. */
+export interface Advanced extends JobView {
+  name: string | null;
+  /** Time of its newest fact, epoch ms. */
+  atMs: number;
+}
 
 /**
  * Follows jobs from fact to fact and says what the facts alone do not: the job's name, its attempt, and whether going
@@ -27,6 +45,7 @@ type JobFact = JobEvent | LogEvent;
  */
 export class JobTracker {
   readonly #jobs = new Map<string, TrackedJob>();
+  readonly #active = new Set<string>();
   /** Attempts of each job that end later in the batch at hand: the hash, read after it, counts them already. */
   #endingsAhead = new Map<string, number>();
 
@@ -45,29 +64,32 @@ export class JobTracker {
     return [...needed.values()];
   }
 
-  /** Starts a batch: what was read of hashes seeds the jobs not known so far. */
-  seed(facts: readonly Fact[], hashes: ReadonlyMap<string, JobHash>): void {
+  /**
+   * Starts a batch: what was read of hashes seeds the jobs not known so far. `laterEndings` are the attempts known to
+   * have ended after the batch.
+   */
+  seed(
+    facts: readonly Fact[],
+    hashes: ReadonlyMap<string, JobHash>,
+    laterEndings: ReadonlyMap<string, number> = new Map(),
+  ): void {
     this.#endingsAhead = countEndings(facts);
+    for (const [key, count] of laterEndings) this.#endingsAhead.set(key, (this.#endingsAhead.get(key) ?? 0) + count);
     for (const [key, hash] of hashes) {
       const job = this.#jobs.get(key);
       if (job?.isKnown) continue;
       this.#remember(key, {
-        name: hash.name,
+        ...(job ?? newJob(jobKeyOf(key))),
+        name: hash.name ?? job?.name ?? null,
         isKnown: true,
         attempts: null,
         attemptsMade: this.#attemptsBefore(key, hash),
-        phase: job?.phase ?? "unknown",
-        atMs: job?.atMs ?? 0,
       });
     }
   }
 
   /** Advances the job by one fact and answers what a message about that fact needs to know. */
-  advance(
-    fact: JobFact,
-    next: Fact | undefined,
-    hash: JobHash | undefined,
-  ): JobView & { name: string | null; atMs: number } {
+  advance(fact: JobFact, next: Fact | undefined, hash: JobHash | undefined): Advanced {
     const job = this.#jobFor(fact);
     const phaseBefore = job.phase;
     const key = keyOf(fact);
@@ -79,6 +101,7 @@ export class JobTracker {
     if (attemptEnded && job.attemptsMade !== null) job.attemptsMade += 1;
     if (hash?.opts) job.attempts = attemptsOf(hash.opts);
     step(fact, job);
+    this.#noteActive(key, job);
     const isUnderWay = job.phase === "active" && !attemptEnded;
     return {
       name: job.name,
@@ -98,12 +121,47 @@ export class JobTracker {
 
   /** Forgets the jobs of a queue. */
   forget(queue: string): void {
-    for (const key of this.#jobs.keys()) if (key.startsWith(`${queue}:`)) this.#jobs.delete(key);
+    for (const key of [...this.#jobs.keys()]) {
+      if (!key.startsWith(`${queue}:`)) continue;
+      this.#jobs.delete(key);
+      this.#active.delete(key);
+    }
   }
 
-  /** The name of a job, if it is remembered. */
-  nameOf({ queue, jobId }: JobKey): string | null {
-    return this.#jobs.get(keyOf({ queue, jobId }))?.name ?? null;
+  /** History of a queue is missing: attempts are to be asked for again. What was told of its jobs stays. */
+  doubt(queue: string): void {
+    for (const job of this.#jobs.values()) {
+      if (job.queue === queue) Object.assign(job, { isKnown: false, attempts: null, attemptsMade: null });
+    }
+  }
+
+  /** Takes over what a snapshot says of a job at a time, epoch ms. */
+  learn(key: JobKey, told: { phase: JobPhase; name: string | null; attemptsMade: number | null; atMs: number }): void {
+    const job = this.#jobs.get(keyOf(key)) ?? newJob(key);
+    if (!job.isKnown) Object.assign(job, { isKnown: told.name !== null, attemptsMade: told.attemptsMade });
+    Object.assign(job, { phase: told.phase, name: told.name ?? job.name, atMs: Math.max(job.atMs, told.atMs) });
+    this.#remember(keyOf(key), job);
+    this.#noteActive(keyOf(key), job);
+  }
+
+  /** What is remembered of a job; undefined when nothing is. */
+  get(key: string): Readonly<TrackedJob> | undefined {
+    return this.#jobs.get(key);
+  }
+
+  /** The jobs at work. */
+  get active(): Iterable<string> {
+    return this.#active;
+  }
+
+  /** The jobs of which the end has not been told, the least recently heard of first. */
+  *unended(): Iterable<Readonly<TrackedJob>> {
+    for (const job of this.#jobs.values()) if (job.phase !== "ended") yield job;
+  }
+
+  #noteActive(key: string, { phase }: TrackedJob): void {
+    if (phase === "active") this.#active.add(key);
+    else this.#active.delete(key);
   }
 
   #jobFor(fact: JobFact): TrackedJob {
@@ -111,28 +169,27 @@ export class JobTracker {
     const known = this.#jobs.get(key);
     if (fact.kind === "added") {
       // A new life of an id that may have been used before.
-      const job: TrackedJob = {
+      const { atMs, position } = known ?? newJob(fact);
+      return this.#remember(key, {
+        ...newJob(fact),
         name: fact.name,
         isKnown: true,
-        attempts: null,
         attemptsMade: 0,
         phase: "idle",
-        atMs: known?.atMs ?? 0,
-      };
-      return this.#remember(key, job);
+        atMs,
+        position,
+      });
     }
-    return this.#remember(
-      key,
-      known ?? { name: null, isKnown: false, attempts: null, attemptsMade: null, phase: "unknown", atMs: 0 },
-    );
+    return this.#remember(key, known ?? newJob(fact));
   }
 
   #remember(key: string, job: TrackedJob): TrackedJob {
     this.#jobs.delete(key);
     this.#jobs.set(key, job);
     if (this.#jobs.size > MAX_TRACKED_JOBS) {
-      const [oldest] = this.#jobs.keys();
-      if (oldest !== undefined) this.#jobs.delete(oldest);
+      const [oldest = ""] = this.#jobs.keys();
+      this.#jobs.delete(oldest);
+      this.#active.delete(oldest);
     }
     return job;
   }
@@ -143,8 +200,35 @@ export function keyOf({ queue, jobId }: JobKey): string {
   return `${queue}:${jobId}`;
 }
 
+/** The job of such a key. */
+export function jobKeyOf(key: string): JobKey {
+  const colon = key.indexOf(":");
+  return { queue: key.slice(0, colon), jobId: key.slice(colon + 1) };
+}
+
+function newJob({ queue, jobId }: JobKey): TrackedJob {
+  return {
+    queue,
+    jobId,
+    name: null,
+    isKnown: false,
+    attempts: null,
+    attemptsMade: null,
+    phase: "unknown",
+    atMs: 0,
+    position: { events: "0-0", logs: "0-0" },
+    hasEnded: false,
+    hasLogStream: false,
+  };
+}
+
 export function isJobFact(fact: Fact): fact is JobFact {
   return "jobId" in fact;
+}
+
+/** Whether a fact ends a run of its job. */
+export function isEnd(fact: Fact): fact is Extract<JobEvent, { kind: "completed" | "failed" }> {
+  return fact.kind === "completed" || fact.kind === "failed";
 }
 
 /** Going back to waiting, or to a delay, ends an attempt unless it was a stall, a rate limit or the processor's wish. */
@@ -172,11 +256,6 @@ function startsOver(fact: Fact): boolean {
   return fact.kind === "waiting" && (fact.previous === "failed" || fact.previous === "completed");
 }
 
-/** Every job has a name; `atm` is written with its first attempt. */
-function isGone(hash: JobHash): boolean {
-  return hash.name === null;
-}
-
 /** One script writes `waiting` and then `stalled`, so they stand next to each other in the stream. */
 function isStall(fact: Fact, next: Fact | undefined): boolean {
   return isJobFact(fact) && next?.kind === "stalled" && next.jobId === fact.jobId;
@@ -184,6 +263,7 @@ function isStall(fact: Fact, next: Fact | undefined): boolean {
 
 function step(fact: JobFact, job: TrackedJob): void {
   job.atMs = Math.max(job.atMs, fact.atMs);
+  job.position = { ...job.position, [streamOf(fact)]: fact.streamId };
   switch (fact.kind) {
     case "active":
     case "progress":
@@ -191,7 +271,9 @@ function step(fact: JobFact, job: TrackedJob): void {
       break;
     case "completed":
     case "failed":
+    case "removed":
       job.phase = "ended";
+      job.hasEnded = true;
       break;
     case "waiting":
     case "delayed":
@@ -199,6 +281,7 @@ function step(fact: JobFact, job: TrackedJob): void {
       job.phase = "idle";
       break;
     case "log":
+      job.hasLogStream = true;
       // Whoever logs is most likely at work.
       if (job.phase === "unknown") job.phase = "active";
       break;
@@ -216,37 +299,4 @@ function countEndings(facts: readonly Fact[]): Map<string, number> {
     if (endsAttempt(fact, facts[index + 1])) endings.set(key, (endings.get(key) ?? 0) + 1);
   }
   return endings;
-}
-
-function attemptsOf(opts: string): number | null {
-  try {
-    const { attempts } = JSON.parse(opts) as { attempts?: unknown };
-    // BullMQ writes 0 or nothing for a job that is tried once.
-    return typeof attempts === "number" ? Math.max(1, attempts) : 1;
-  } catch {
-    return null;
-  }
-}
-
-/** Why attempt n failed: the hash's own reason while it is of that attempt, else what the kept stack trace begins with. */
-function reasonOf(attempt: number, hash: JobHash): string | null {
-  if (hash.failedReason !== null && Number(hash.atm) === attempt) return hash.failedReason;
-  try {
-    // With a limit only the newest are kept, and nothing says of which attempts they are.
-    if ("stackTraceLimit" in (JSON.parse(hash.opts ?? "{}") as object)) return null;
-    const stack: unknown = (JSON.parse(hash.stacktrace ?? "[]") as unknown[])[attempt - 1];
-    return typeof stack === "string" ? messageOf(stack) : null;
-  } catch {
-    return null;
-  }
-}
-
-/** The message of a stack trace without the error's name and frames, as `failedReason` has it. */
-function messageOf(stack: string): string {
-  const lines = stack.split("\n");
-  const frames = lines.findIndex((line) => /^\s+at /.test(line));
-  return lines
-    .slice(0, frames === -1 ? undefined : frames)
-    .join("\n")
-    .replace(/^(?:[A-Z]\w*)?Error(?: \[\w+\])?: /, "");
 }

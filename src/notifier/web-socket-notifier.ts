@@ -1,166 +1,271 @@
 import type { ConnectionManager } from "../connections/connection-manager.ts";
-import type { History } from "../connections/history.ts";
+import type { Frame } from "../connections/frame.ts";
 import type { Logger } from "../logger.ts";
 import { WebSocketMessage } from "../protocol/message.ts";
-import type { Topic } from "../protocol/topic.ts";
-import { ALL_TOPIC, jobTopic, parseTopic, queueTopic } from "../protocol/topic.ts";
-import type { Fact, FactBatch, Position } from "../sources/fact.ts";
+import type { SnapshotContent } from "../protocol/snapshot.ts";
+import { ALL_TOPIC } from "../protocol/topic.ts";
+import type { Fact, FactBatch } from "../sources/fact.ts";
+import { millisecondsOf, streamOf } from "../sources/fact.ts";
+import type { JobLogLines } from "../sources/job-log-tail.ts";
+import type { JobReader } from "../sources/job-reader.ts";
 import type { PublishedLine } from "../sources/log-pub-sub-source.ts";
-import { afterPendingReads } from "../sources/redis-connections.ts";
 import type { SourcesSink } from "../sources/sources.ts";
-import type { JobHash, JobKey } from "../sources/stream-queries.ts";
-import { decodeCursor, encodeCursor, queueTag } from "./cursor.ts";
-import { isJobFact, JobTracker, keyOf } from "./job-tracker.ts";
-import type { JobView } from "./translate.ts";
-import { toIso, translate } from "./translate.ts";
-
-/** How long facts wait for what the hashes say; after that they are told without. */
-const ENRICHMENT_TIMEOUT_MS = 250;
-
-const NO_JOB: JobView = { attempt: null, attempts: null, attemptFailed: false, reason: null, hasEnded: false };
+import type { JobKey } from "../sources/stream-queries.ts";
+import { encodeCursor, queueTag } from "./cursor.ts";
+import type { Enriched } from "./enrichment.ts";
+import { Enrichment, endingIn } from "./enrichment.ts";
+import { Healer } from "./healer.ts";
+import { isEnd, isJobFact, JobTracker, jobKeyOf, keyOf } from "./job-tracker.ts";
+import { LogTails } from "./log-tails.ts";
+import { factMessage, lineMessage, topicsOf } from "./messages.ts";
+import { Mutes } from "./mutes.ts";
+import { PastTranslator } from "./past.ts";
+import { QueueHistory } from "./queue-history.ts";
+import { RecentEnds } from "./recent-ends.ts";
+import { covers, NO_LINES } from "./ring.ts";
+import { RingBudget } from "./ring-budget.ts";
+import { Snapshots } from "./snapshots.ts";
+import { toIso } from "./translate.ts";
+import { ViewerHistory } from "./viewer-history.ts";
 
 export interface WebSocketNotifierOptions {
   manager: ConnectionManager;
-  /** Reads the hashes of these jobs in one round trip, in their order; may reject. */
-  readJobs: (keys: readonly JobKey[]) => Promise<JobHash[]>;
+  reader: JobReader;
   /** BullMQ's key prefix; part of what a cursor is bound to. */
   prefix: string;
+  /** Most jobs whose logs are followed at a time; 0 follows none. */
+  maxTailedJobs: number;
   logger: Logger;
 }
 
 /** Joins the sources to the connections: job events and log lines in, messages out. */
-export class WebSocketNotifier implements SourcesSink, History {
+export class WebSocketNotifier implements SourcesSink {
   readonly #manager: ConnectionManager;
-  readonly #readJobs: WebSocketNotifierOptions["readJobs"];
+  readonly #reader: JobReader;
   readonly #prefix: string;
+  readonly #readsLogs: boolean;
   readonly #logger: Logger;
   readonly #tracker = new JobTracker();
-  /** The watched queues, and how far the messages of each have been published; null until its streams are found. */
-  readonly #published = new Map<string, { tag: string; position: Position | null }>();
-  #tail: Promise<void> = Promise.resolve();
+  readonly #ends = new RecentEnds();
+  readonly #mutes = new Mutes();
+  readonly #budget = new RingBudget();
+  /** The watched queues. */
+  readonly #histories = new Map<string, QueueHistory>();
+  readonly #enrichment: Enrichment;
+  readonly #past: PastTranslator;
+  readonly #snapshots: Snapshots;
+  readonly #healer: Healer;
+  readonly #tails: LogTails;
+  #tail: Promise<unknown> = Promise.resolve();
 
-  constructor(options: WebSocketNotifierOptions) {
-    this.#manager = options.manager;
-    this.#readJobs = options.readJobs;
-    this.#prefix = options.prefix;
-    this.#logger = options.logger;
-    options.manager.useHistory(this);
+  constructor({ manager, reader, prefix, maxTailedJobs, logger }: WebSocketNotifierOptions) {
+    this.#manager = manager;
+    this.#reader = reader;
+    this.#prefix = prefix;
+    this.#readsLogs = maxTailedJobs > 0;
+    this.#logger = logger;
+    const [tracker, ends, mutes, histories] = [this.#tracker, this.#ends, this.#mutes, this.#histories];
+    const encode = (message: WebSocketMessage) => manager.encode(message);
+    const now = () => reader.now();
+    const tagOf = (queue: string) => queueTag(prefix, queue);
+    const toldLines = (job: JobKey) => reader.toldLines(job);
+    this.#enrichment = new Enrichment(reader, (lines) => this.acceptLogLines(lines), logger);
+    this.#past = new PastTranslator({ reader, tracker, ends, encode, tagOf });
+    const read = (keys: readonly JobKey[]) => reader.snapshots(keys);
+    this.#snapshots = new Snapshots({ read, histories, tracker, ends, toldLines, encode, now });
+    this.#healer = new Healer({
+      manager,
+      tracker,
+      mutes,
+      probe: (keys) => reader.probe(keys),
+      jobsSince: (queue, sinceMs) => reader.jobsSince(queue, sinceMs),
+      takeSnapshots: (keys) => this.#snapshots.take(keys, { mayWait: false }),
+      sendSnapshot: (snapshot) => this.#snapshots.send(snapshot),
+      keep: ({ queue, jobId }, frame) =>
+        histories.get(queue)?.append({ stream: null, jobId, line: null, frame, lines: NO_LINES }),
+      hasEnded: (job) => tracker.get(keyOf(job))?.phase === "ended",
+      isShort: (queue) => reader.isShort(queue),
+      isAttached: (queue) => histories.has(queue),
+      queues: () => histories.keys(),
+      recheck: (queue) => reader.recheck(queue),
+      isAhead: ({ job, told }) => {
+        const position = histories.get(job.queue)?.position;
+        return !position || !covers(position, told.position);
+      },
+      inTurn: (run) => this.#inTurn(run),
+      now,
+      logger,
+    });
+    this.#tails = new LogTails({
+      manager,
+      tracker,
+      maxTailedJobs,
+      tail: (jobs) => reader.tail(jobs),
+      queues: () => histories.keys(),
+      lookForLogs: (queue) => reader.lookForLogs(queue),
+      activeJobs: async (queue) => (await reader.jobsSince(queue, now())).ids,
+      logger,
+    });
+    const [snapshots, interestChanged] = [this.#snapshots, () => this.#tails.changed()];
+    const inTurn = <Result>(run: () => Promise<Result>) => this.#inTurn(run);
+    const viewing = { manager, reader, histories, snapshots, mutes, inTurn, interestChanged };
+    manager.useHistory(new ViewerHistory(viewing));
+    this.#healer.start();
   }
 
   /** Publishes the facts after at most one round trip; a later call never overtakes an earlier one. */
   accept(batches: readonly FactBatch[]): Promise<void> {
     const facts = batches.flatMap((batch) => batch.facts);
-    this.#tail = this.#tail
-      .then(async () => {
-        const hashes = await this.#enrich(facts);
-        this.#tracker.seed(facts, hashes);
-        for (const batch of batches) this.#publish(batch, hashes);
-      })
-      .catch((error: unknown) => this.#logger.error({ err: error }, "facts could not be published"));
-    return this.#tail;
+    return this.#inTurn(async () => {
+      for (const { gap, queue } of batches) if (gap) this.#tracker.doubt(queue);
+      const ending = endingIn(facts, (job) => this.#wantsLog(job));
+      const enriched = await this.#enrichment.enrich(this.#tracker.unknownIn(facts), ending);
+      this.#tracker.seed(facts, enriched.hashes);
+      for (const batch of batches) {
+        await this.#tellGap(batch);
+        this.#publish(batch, enriched);
+      }
+    }).catch((error: unknown) => this.#logger.error({ err: error }, "facts could not be published"));
   }
 
   /** Publishes a line of a log channel; it has no cursor and is not replayed. */
   acceptLine({ channel, job, level, content, loggedAtMs }: PublishedLine): void {
-    const origin = job && { queue: job.queue, task_id: job.jobId, name: this.#tracker.nameOf(job) };
+    const name = job && (this.#tracker.get(keyOf(job))?.name ?? null);
+    const origin = job && { queue: job.queue, task_id: job.jobId, name };
     const meta = { channel, level, logged_at: loggedAtMs === null ? null : toIso(loggedAtMs), ...origin };
     const topics = job ? topicsOf(job.queue, job.jobId) : [ALL_TOPIC];
-    this.#manager.publish(new WebSocketMessage({ type: "logs", content, meta }), topics);
+    if (!this.#manager.isWatched(topics)) return;
+    this.#manager.publish(this.#manager.encode(new WebSocketMessage({ type: "logs", content, meta })), topics);
+  }
+
+  /** Publishes lines of a job's own log; they have no cursor. */
+  acceptLogLines({ queue, jobId, lines }: JobLogLines): void {
+    const history = this.#histories.get(queue);
+    if (!history) return;
+    const key = keyOf({ queue, jobId });
+    const job = this.#tracker.get(key);
+    const made = job?.attemptsMade ?? null;
+    const origin = {
+      queue,
+      jobId,
+      name: job?.name ?? null,
+      attempt: made === null ? null : made + (job?.phase === "active" ? 1 : 0),
+      timestamp: toIso(Math.max(this.#reader.now(), job?.atMs ?? 0)),
+      isLate: job?.phase === "ended",
+    };
+    for (const line of lines) {
+      const frame = this.#manager.encode(lineMessage(origin, line));
+      history.append({ stream: null, jobId, line: line.line, frame, lines: NO_LINES });
+      const muted = line.line === null ? null : this.#mutes.ofLine(key, line.line);
+      this.#manager.publish(frame, topicsOf(queue, jobId), muted);
+    }
   }
 
   /** Begins to tell of a queue; facts of others are passed over. */
   watch(queue: string): void {
-    this.#published.set(queue, { tag: queueTag(this.#prefix, queue), position: null });
+    const [tag, isLate] = [queueTag(this.#prefix, queue), this.#reader.isSettled];
+    this.#histories.get(queue)?.close();
+    this.#histories.set(queue, new QueueHistory({ queue, tag, isLate, source: this.#past, budget: this.#budget }));
+    this.#tails.changed();
   }
 
   /** Forgets a queue that is no longer attached. */
   forget(queue: string): void {
-    this.#published.delete(queue);
+    this.#histories.get(queue)?.close();
+    this.#histories.delete(queue);
     this.#tracker.forget(queue);
+    this.#ends.forget(queue);
+    this.#tails.changed();
   }
 
-  cursors(topics: Iterable<Topic>): Record<string, string> {
-    const queues = new Set<string>();
-    for (const topic of topics) {
-      const parsed = parseTopic(topic);
-      if (parsed?.kind === "all") for (const queue of this.#published.keys()) queues.add(queue);
-      else if (parsed) queues.add(parsed.queue);
-    }
-    const cursors: Record<string, string> = {};
-    for (const queue of queues) {
-      const published = this.#published.get(queue);
-      if (published?.position) cursors[queue] = encodeCursor(published.tag, published.position);
-    }
-    return cursors;
+  /** How a job stands; null when there is no such job, undefined when its queue is not attached. Rejects without Redis. */
+  async readJob(queue: string, jobId: string): Promise<SnapshotContent | null | undefined> {
+    if (!this.#histories.has(queue)) return undefined;
+    const [snapshot] = await this.#snapshots.take([{ queue, jobId }], { mayWait: true });
+    return snapshot && snapshot.content.state !== "unknown" ? snapshot.content : null;
   }
 
-  missedSince(cursors: readonly string[]): (string | null)[] {
-    const missed: (string | null)[] = [];
-    for (const cursor of cursors) {
-      const { queueTag: tag } = decodeCursor(cursor);
-      const [queue, published] = [...this.#published].find(([, { tag: known }]) => known === tag) ?? [];
-      if (!published?.position || encodeCursor(tag, published.position) !== cursor) missed.push(queue ?? null);
-    }
-    return missed;
+  /** Stops what happens by itself. */
+  close(): void {
+    this.#healer.close();
+    this.#tails.close();
+    for (const history of this.#histories.values()) history.close();
   }
 
-  async #enrich(facts: readonly Fact[]): Promise<Map<string, JobHash>> {
-    const keys = this.#tracker.unknownIn(facts);
-    if (keys.length === 0) return new Map();
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_, reject) => {
-      const late = () => reject(new Error(`no answer within ${ENRICHMENT_TIMEOUT_MS} ms`));
-      timer = setTimeout(afterPendingReads, ENRICHMENT_TIMEOUT_MS, late);
-    });
-    try {
-      const hashes = await Promise.race([this.#readJobs(keys), deadline]);
-      return new Map(keys.flatMap((key, index) => (hashes[index] ? [[keyOf(key), hashes[index]]] : [])));
-    } catch (error) {
-      this.#logger.debug({ jobs: keys.length, reason: String(error) }, "told without names and attempts");
-      return new Map();
-    } finally {
-      clearTimeout(timer);
-    }
+  /** Runs one thing after the other, so that what it finds is not overtaken by what is published. */
+  #inTurn<Result>(run: () => Promise<Result>): Promise<Result> {
+    const result = this.#tail.then(run);
+    this.#tail = result.catch(() => undefined);
+    return result;
   }
 
-  #publish({ queue, start, end, facts }: FactBatch, hashes: ReadonlyMap<string, JobHash>): void {
-    const published = this.#published.get(queue);
-    if (!published) return;
+  async #tellGap({ queue, gap, start }: FactBatch): Promise<void> {
+    const history = this.#histories.get(queue);
+    if (!gap || !history) return;
+    const sinceMs = millisecondsOf((history.position ?? start).events);
+    history.restartAt(start);
+    await this.#healer.tell(queue, gap, sinceMs);
+  }
+
+  /** Whether the lines of a job's own log are wanted, by those who watch or by those who catch up. */
+  #wantsLog({ queue, jobId }: JobKey): boolean {
+    if (!this.#readsLogs || this.#tracker.get(keyOf({ queue, jobId }))?.hasLogStream) return false;
+    return this.#manager.isWatched(topicsOf(queue, jobId)) || (this.#histories.get(queue)?.pulling ?? 0) > 0;
+  }
+
+  #publish({ queue, start, end, facts }: FactBatch, enriched: Enriched): void {
+    const history = this.#histories.get(queue);
+    if (!history) return;
     const position = { ...start };
-    published.position = position;
+    if (!history.position) history.moveTo(start);
     for (const [index, fact] of facts.entries()) {
-      position[fact.kind === "log" ? "logs" : "events"] = fact.streamId;
+      position[streamOf(fact)] = fact.streamId;
+      history.moveTo({ ...position });
       try {
-        this.#publishFact(fact, facts[index + 1], hashes, encodeCursor(published.tag, position));
+        this.#publishFact(history, fact, facts[index + 1], enriched);
       } catch (error) {
         // For example a value nested too deeply to be written as JSON again: the facts after it must not be lost too.
         const { streamId, kind } = fact;
         this.#logger.error({ err: error, queue, id: streamId, kind }, "one fact could not be told");
       }
     }
-    Object.assign(position, end);
+    history.moveTo(end);
+    if (this.#mutes.size > 0) this.#mutes.prune(queue, end, (key) => this.#reader.toldLines(jobKeyOf(key)));
+    if (facts.length > 0) this.#tails.changed();
   }
 
-  #publishFact(fact: Fact, next: Fact | undefined, hashes: ReadonlyMap<string, JobHash>, cursor: string): void {
-    const { queue } = fact;
+  #publishFact(history: QueueHistory, fact: Fact, next: Fact | undefined, { hashes, logEnds }: Enriched): void {
+    const { queue, tag, position } = history;
+    const jobId = isJobFact(fact) ? fact.jobId : null;
+    const key = isJobFact(fact) ? keyOf(fact) : null;
+    const hasLines = isEnd(fact) && key !== null && this.#tellLastLines(key, logEnds);
+    // The log may have been read already of one that is only now said to be added.
+    if (isJobFact(fact) && fact.kind === "added" && this.#tracker.get(keyOf(fact))?.hasEnded)
+      this.#reader.restartLog(fact);
     const job = isJobFact(fact) ? this.#tracker.advance(fact, next, hashes.get(keyOf(fact))) : null;
-    const { type, content, meta } = translate(fact, job ?? NO_JOB);
-    const origin = isJobFact(fact)
-      ? { queue, task_id: fact.jobId, name: job?.name ?? null, attempt: job?.attempt ?? null }
-      : { queue };
-    const atMs = job?.atMs ?? fact.atMs;
-    const message = new WebSocketMessage({
-      type,
-      content,
-      meta: { ...origin, cursor, ...meta },
-      timestamp: toIso(atMs),
-    });
-    const topics = isJobFact(fact) ? topicsOf(queue, fact.jobId) : [ALL_TOPIC, queueTopic(queue)];
-    if (this.#manager.publish(message, topics) > 0)
+    const frame = this.#manager.encode(factMessage(fact, job, position ? encodeCursor(tag, position) : ""));
+    const lines = isEnd(fact) && !hasLines ? null : NO_LINES;
+    history.append({ stream: streamOf(fact), jobId, line: null, frame, lines });
+    if (isJobFact(fact)) this.#noteLife(fact, frame);
+    if (fact.kind === "cleaned") this.#healer.compareSoon(queue);
+    const muted = key === null ? null : this.#mutes.ofFact(key, streamOf(fact), fact.streamId);
+    if (this.#manager.publish(frame, topicsOf(queue, jobId), muted) > 0)
       this.#manager.statistics.latencyMs.add(Math.max(0, Date.now() - fact.atMs));
   }
-}
 
-function topicsOf(queue: string, jobId: string): Topic[] {
-  return [ALL_TOPIC, queueTopic(queue), jobTopic(queue, jobId)];
+  /** Tells what is left of a job's own log before its end; false when that was not read. */
+  #tellLastLines(key: string, logEnds: Map<string, JobLogLines>): boolean {
+    if (!this.#readsLogs || this.#tracker.get(key)?.hasLogStream) return true;
+    const lines = logEnds.get(key);
+    logEnds.delete(key);
+    if (lines) this.acceptLogLines(lines);
+    return lines !== undefined;
+  }
+
+  /** Remembers ends, and forgets them when the job, or another of its id, lives again. */
+  #noteLife(fact: Fact & { jobId: string }, frame: Frame): void {
+    const key = keyOf(fact);
+    if (isEnd(fact)) this.#ends.set(key, frame);
+    else if (fact.kind === "added" || fact.kind === "waiting") this.#ends.delete(key);
+  }
 }

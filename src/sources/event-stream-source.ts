@@ -4,7 +4,9 @@ import type { Logger } from "../logger.ts";
 import type { FactSink, SourceState, SourceStatus, StreamId } from "./fact.ts";
 import type { Unreadable } from "./feed-positions.ts";
 import { locateFeeds, probeFeeds } from "./feed-positions.ts";
-import type { RawEntry } from "./queue-feed.ts";
+import type { Suspect } from "./gap-check.ts";
+import { checkGaps } from "./gap-check.ts";
+import type { RawEntry, StreamName } from "./queue-feed.ts";
 import { QueueFeed, READ_COUNT } from "./queue-feed.ts";
 import { describeError, RedisConnection } from "./redis-connections.ts";
 import type { StreamQueries } from "./stream-queries.ts";
@@ -23,6 +25,7 @@ const MAX_BACKOFF_MS = 1000;
 const RETRY_FEED_MS = 5000;
 
 type Reply = [key: string, entries: RawEntry[]][] | null;
+type StreamRead = [key: string, id: StreamId, stream: StreamName];
 
 /**
  * Reads the event and log streams of all attached queues in one loop on one blocking connection.
@@ -43,6 +46,8 @@ export class EventStreamSource {
   #state: SourceState = "connecting";
   #loop: Promise<void> | undefined;
   #failures = 0;
+  /** Whether Redis was away, so that history may be missing. */
+  #isSuspicious = false;
   #wake: (() => void) | undefined;
   #onReading: (() => void) | undefined;
   /** Resolves when reading has begun. */
@@ -137,12 +142,12 @@ export class EventStreamSource {
     const locating = readable.some(({ position }) => !position) ? this.#locateSoon() : null;
     // Those that are located already need not wait for the others.
     if (!readable.some(({ position }) => position)) await locating;
-    const streams = readable.flatMap((feed) => streamsOf(feed));
-    if (streams.length === 0 && readable.length > 0) throw new Error("Redis has not said where the queues stand");
+    const isLocated = readable.some(({ position }) => position);
+    if (!isLocated && readable.length > 0) throw new Error("Redis has not said where the queues stand");
     // After a failure only a read that succeeds proves anything.
     if (this.#failures === 0) this.#setState("reading");
-    if (streams.length === 0) await this.#idle();
-    else await this.#readStreams(readable, streams);
+    if (!isLocated) await this.#idle();
+    else await this.#readStreams(readable);
     this.#setState("reading");
   }
 
@@ -166,10 +171,12 @@ export class EventStreamSource {
     if (unreadable.size > 0) this.#retryFeedsAt = Date.now() + RETRY_FEED_MS;
   }
 
-  async #readStreams(feeds: readonly QueueFeed[], streams: readonly [key: string, id: StreamId][]): Promise<void> {
-    const keys = streams.map(([key]) => key);
-    const ids = streams.map(([, id]) => id);
+  async #readStreams(feeds: readonly QueueFeed[]): Promise<void> {
     try {
+      // Before the read, which may block: a queue that stays silent would not learn of its loss.
+      if (this.#isSuspicious) await this.#handOn(feeds, new Map());
+      const streams = feeds.flatMap(streamsOf);
+      const [keys, ids] = [streams.map(([key]) => key), streams.map(([, id]) => id)];
       const { client } = this.#connection;
       const read = client.xread("COUNT", READ_COUNT, "BLOCK", BLOCK_MS, "STREAMS", ...keys, ...ids) as Promise<Reply>;
       await this.#handOn(feeds, new Map((await this.#connection.inTime(read, READ_TIMEOUT_MS)) ?? []));
@@ -190,15 +197,28 @@ export class EventStreamSource {
   }
 
   async #handOn(feeds: readonly QueueFeed[], entries: ReadonlyMap<string, RawEntry[]>): Promise<void> {
+    await checkGaps(this.#queries, this.#suspectsIn(feeds, entries));
+    this.#isSuspicious = false;
     const batches = [];
     for (const feed of feeds) {
       const events = entries.get(feed.eventsKey) ?? [];
       const logs = entries.get(feed.logsKey) ?? [];
       if (events.length + logs.length === 0) feed.markIdle();
+      if (events.length + logs.length === 0 && !feed.hasGap) continue;
       // A queue detached during the read is no longer anybody's business.
-      else if (this.#feeds.get(feed.queue) === feed) batches.push(feed.takeRead(events, logs));
+      if (this.#feeds.get(feed.queue) === feed) batches.push(feed.takeRead(events, logs));
     }
     if (batches.length > 0) await this.#sink.accept(batches);
+  }
+
+  /** After an outage every stream is to be looked at for holes, also one of which nothing was read. */
+  #suspectsIn(feeds: readonly QueueFeed[], entries: ReadonlyMap<string, RawEntry[]>): Suspect[] {
+    return feeds.flatMap((feed) =>
+      streamsOf(feed).flatMap(([key, , stream]) => {
+        const read = entries.get(key) ?? [];
+        return this.#isSuspicious || feed.mayHaveHole(stream, read) ? [{ feed, stream, entries: read }] : [];
+      }),
+    );
   }
 
   /** Finds the positions of new queues, for all that are attached in one turn together. */
@@ -242,6 +262,7 @@ export class EventStreamSource {
       this.#logger.warn({ reason: this.problem ?? describeError(error) }, "reading stopped; trying again");
     this.#setState("reconnecting");
     this.#failures += 1;
+    this.#isSuspicious = true;
     await this.#pause(Math.min(MAX_BACKOFF_MS, 50 * 2 ** this.#failures) * (0.5 + Math.random() / 2));
   }
 
@@ -267,8 +288,8 @@ export class EventStreamSource {
 }
 
 /** What is to be read of a queue whose position is known. */
-function streamsOf({ readsEvents, eventsKey, logsKey, position }: QueueFeed): [key: string, id: StreamId][] {
+function streamsOf({ readsEvents, eventsKey, logsKey, position }: QueueFeed): StreamRead[] {
   if (!position) return [];
-  const logs: [string, StreamId] = [logsKey, position.logs];
-  return readsEvents ? [[eventsKey, position.events], logs] : [logs];
+  const logs: StreamRead = [logsKey, position.logs, "logs"];
+  return readsEvents ? [[eventsKey, position.events, "events"], logs] : [logs];
 }

@@ -45,15 +45,28 @@ export type LogEvent = FactOfJob & {
 
 export type Fact = JobEvent | QueueEvent | LogEvent;
 
+/** The stream a fact was read from. */
+export function streamOf({ kind }: Fact): keyof Position {
+  return kind === "log" ? "logs" : "events";
+}
+
 /** How far a queue's two streams have been read. */
 export interface Position {
   events: StreamId;
   logs: StreamId;
 }
 
+/** History of a queue that can no longer be read. */
+export interface Gap {
+  /** Entries lost; null when their number is not known. */
+  missed: number | null;
+}
+
 /** Facts of one queue in the order in which viewers must see them. */
 export interface FactBatch {
   queue: string;
+  /** What is missing before the first fact; null when nothing is. */
+  gap: Gap | null;
   /** Where the streams stood before the first fact. */
   start: Position;
   /** Where they stand after the last one; entries that made no fact are counted in. */
@@ -74,7 +87,7 @@ export interface FactSink {
 export type SourceState = "connecting" | "reading" | "reconnecting" | "taken_over" | "closed";
 
 export interface SourceStatus {
-  kind: "event-stream" | "queue-events" | "log-stream" | "log-pub-sub";
+  kind: "event-stream" | "queue-events" | "log-stream" | "log-pub-sub" | "job-log-tail";
   /** Null for a source that is not bound to one queue. */
   queue: string | null;
   state: SourceState;
@@ -82,9 +95,14 @@ export interface SourceStatus {
   lag_ms: number | null;
   /** Entries that could not be read. */
   malformed: number;
-  /** Times history was found missing; always 0 in this version, which does not look for it. */
+  /** Times history was found missing. */
   gaps: number;
+  /** How the log lists of jobs are followed; only of the kind `job-log-tail`. */
+  mode?: "tracking" | "polling";
 }
+
+/** The last entry that a millisecond can have. */
+export const MAX_SEQUENCE = "18446744073709551615";
 
 /** Milliseconds part of a stream id. */
 export function millisecondsOf(id: StreamId): number {

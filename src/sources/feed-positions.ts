@@ -1,11 +1,8 @@
 import type { FactBatch, StreamId } from "./fact.ts";
-import { compareStreamIds } from "./fact.ts";
+import { compareStreamIds, MAX_SEQUENCE } from "./fact.ts";
 import type { QueueFeed } from "./queue-feed.ts";
 import type { RedisConnection } from "./redis-connections.ts";
-import type { StreamQueries } from "./stream-queries.ts";
-
-/** The last entry that a millisecond can have. */
-const MAX_SEQUENCE = "18446744073709551615";
+import type { StreamAnswer, StreamQueries } from "./stream-queries.ts";
 
 /** Feeds that cannot be read although Redis answers, each with the reason. */
 export type Unreadable = Map<QueueFeed, string>;
@@ -20,33 +17,64 @@ export async function locateFeeds(
   queries: StreamQueries,
   feeds: readonly QueueFeed[],
 ): Promise<{ located: FactBatch[]; unreadable: Unreadable }> {
-  const { ids, clockMs } = await queries.newestIds(feeds.flatMap(({ eventsKey, logsKey }) => [eventsKey, logsKey]));
-  // How far Redis' clock is ahead of ours, if it says.
-  const aheadMs = clockMs === null ? 0 : clockMs - Date.now();
+  const streams = feeds.flatMap(({ eventsKey, logsKey, metaKey }) => [
+    { key: eventsKey, id: null, metaKey },
+    { key: logsKey, id: null, metaKey: null },
+  ]);
+  const aheadMs = await queries.clockAheadMs();
+  const answers = await queries.streamStates(streams);
+  const added = await countedAt(
+    queries,
+    feeds.flatMap(({ eventsKey, logsKey, attachedAtMs }, index) => {
+      const attached = idBefore(attachedAtMs + aheadMs);
+      const keys = [eventsKey, logsKey].filter((_, stream) => isLater(answers[index * 2 + stream], attached));
+      return keys.map((key) => ({ key, id: attached }));
+    }),
+  );
   const located: FactBatch[] = [];
   const unreadable: Unreadable = new Map();
   for (const [index, feed] of feeds.entries()) {
-    const [events = "0-0", logs = "0-0"] = ids.slice(index * 2);
-    if (feed.position) continue;
+    const [events, logs] = answers.slice(index * 2);
+    if (feed.position || !events || !logs) continue;
     if (events instanceof Error) unreadable.set(feed, `${feed.eventsKey}: ${events.message}`);
     else if (logs instanceof Error) unreadable.set(feed, `${feed.logsKey}: ${logs.message}`);
     else {
-      const attachedMs = feed.attachedAtMs + aheadMs;
-      const position = { events: startAt(attachedMs, events), logs: startAt(attachedMs, logs) };
-      feed.locate(position);
-      located.push({ queue: feed.queue, start: position, end: position, facts: [] });
+      const attached = idBefore(feed.attachedAtMs + aheadMs);
+      feed.maxLength = events.maxLength ?? null;
+      const startOf = (answer: StreamAnswer, key: string) =>
+        isLater(answer, attached)
+          ? { id: attached, added: added.get(key) ?? null }
+          : { id: answer.state.lastId, added: answer.state.added };
+      const starts = { events: startOf(events, feed.eventsKey), logs: startOf(logs, feed.logsKey) };
+      const position = { events: starts.events.id, logs: starts.logs.id };
+      feed.locate(position, { events: starts.events.added, logs: starts.logs.added });
+      located.push({ queue: feed.queue, start: position, end: position, gap: null, facts: [] });
     }
   }
   return { located, unreadable };
 }
 
+/** The last id before a moment, epoch ms. */
+function idBefore(ms: number): StreamId {
+  return `${ms - 1}-${MAX_SEQUENCE}`;
+}
+
 /**
- * After what there was when the queue was attached, by Redis' clock, though Redis is asked later, be it a moment or an
- * outage.
+ * Whether entries came after a queue was attached, by Redis' clock: then reading begins after what there was at that
+ * moment, though Redis is asked later, be it an instant or an outage.
  */
-function startAt(attachedMs: number, newest: StreamId): StreamId {
-  const attached = `${attachedMs - 1}-${MAX_SEQUENCE}`;
-  return compareStreamIds(newest, attached) < 0 ? newest : attached;
+function isLater(answer: StreamAnswer | Error | undefined, attached: StreamId): boolean {
+  return answer !== undefined && !(answer instanceof Error) && compareStreamIds(answer.state.lastId, attached) >= 0;
+}
+
+/** How many entries had ever been added to each stream up to an id; null where it cannot be told. */
+async function countedAt(
+  queries: StreamQueries,
+  streams: readonly { key: string; id: StreamId }[],
+): Promise<Map<string, number | null>> {
+  const counts = new Map<string, number | null>();
+  for (const { key, id } of streams) counts.set(key, await queries.addedUpTo(key, id));
+  return counts;
 }
 
 /**

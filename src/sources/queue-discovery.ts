@@ -18,6 +18,11 @@ export class QueueDiscovery {
   readonly #known = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  #onFound: (() => void) | undefined;
+  /** Resolves when a scan has succeeded. */
+  readonly found = new Promise<void>((resolve) => {
+    this.#onFound = resolve;
+  });
   /** Why the last scan failed; null when it did not. */
   problem: string | null = null;
 
@@ -39,6 +44,7 @@ export class QueueDiscovery {
         this.#found(queue);
       }
       this.problem = null;
+      this.#onFound?.();
     } catch (error) {
       this.problem = describeError(error);
       this.#logger.debug({ reason: this.problem }, "queues not discovered");

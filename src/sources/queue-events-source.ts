@@ -1,6 +1,7 @@
 import type { QueueEventsLike } from "../config.ts";
 import type { Logger } from "../logger.ts";
 import type { FactSink, SourceStatus, StreamId } from "./fact.ts";
+import { checkGaps } from "./gap-check.ts";
 import type { QueueFeed } from "./queue-feed.ts";
 import { READ_COUNT } from "./queue-feed.ts";
 import { describeError } from "./redis-connections.ts";
@@ -78,9 +79,10 @@ export class QueueEventsSource {
 
   status(): SourceStatus {
     const state = this.#takenOver === null ? "reading" : "taken_over";
-    const { lagMs, malformed } = this.#feed.eventCounters;
-    const counted = this.#takenOver === null ? malformed : 0;
-    return { kind: "queue-events", queue: this.#feed.queue, state, lag_ms: lagMs, malformed: counted, gaps: 0 };
+    const { lagMs, malformed, gaps } = this.#feed.eventCounters;
+    // Once taken over they are counted with the event stream.
+    const counted = this.#takenOver === null ? { malformed, gaps } : { malformed: 0, gaps: 0 };
+    return { kind: "queue-events", queue: this.#feed.queue, state, lag_ms: lagMs, ...counted };
   }
 
   /** Stops listening; the instance is left as it was. */
@@ -116,6 +118,11 @@ export class QueueEventsSource {
           [eventsKey, position.events],
           [logsKey, position.logs],
         );
+        // An instance that fell behind, or was cut off, says nothing of it.
+        await checkGaps(this.#queries, [
+          { feed: this.#feed, stream: "events", entries: events },
+          { feed: this.#feed, stream: "logs", entries: logs },
+        ]);
         if (!this.#isLeading) return;
         await this.#sink.accept([this.#feed.takeRead(events, logs)]);
         if (events.length === READ_COUNT || logs.length === READ_COUNT) this.#isDue = true;
@@ -141,6 +148,10 @@ export class QueueEventsSource {
       const next = entries.find(([, flat]) => EVENTS.includes(flat[flat.indexOf("event") + 1] ?? ""))?.[0] ?? null;
       const isSilent = next !== null && next === this.#unreported;
       this.#unreported = next;
+      if (this.#feed.isDoubtful && entries.length === 0) {
+        await checkGaps(this.#queries, [{ feed: this.#feed, stream: "events", entries: [] }]);
+        if (this.#feed.hasGap && this.#isLeading) await this.#sink.accept([this.#feed.takeRead([], [])]);
+      }
       if (isSilent) this.#takeOver(`it has not reported entry ${next}, ${CHECK_INTERVAL_MS} ms after that came`);
       else if (entries.length === 0) this.#feed.markIdle();
     } catch (error) {

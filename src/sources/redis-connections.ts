@@ -38,8 +38,9 @@ export class RedisConnection {
   #fault: string | null = null;
   readonly #waiting = new Set<(isReady: boolean) => void>();
 
-  constructor(setting: ConnectionSetting) {
-    this.client = connect(setting);
+  /** `overrides` are what this one needs otherwise than the rest. */
+  constructor(setting: ConnectionSetting, overrides: Pick<RedisOptions, "protocol" | "autoResubscribe"> = {}) {
+    this.client = connect(setting, overrides);
     this.client.on("error", (error) => {
       this.problem = describeError(error);
       if (!/DB index is out of range/.test(error.message)) return;
@@ -137,10 +138,11 @@ export class RedisConnection {
   }
 }
 
-function connect(setting: ConnectionSetting): Redis {
-  if (isRedisLike(setting)) return setting.duplicate(OPTIONS) as Redis;
-  if (typeof setting === "string") return new Redis(setting, OPTIONS);
-  return new Redis({ ...(setting as Omit<RedisOptions, "replyMapping">), ...OPTIONS });
+function connect(setting: ConnectionSetting, overrides: Pick<RedisOptions, "protocol" | "autoResubscribe">): Redis {
+  const options = { ...OPTIONS, ...overrides };
+  if (isRedisLike(setting)) return setting.duplicate(options) as Redis;
+  if (typeof setting === "string") return new Redis(setting, options);
+  return new Redis({ ...(setting as Omit<RedisOptions, "replyMapping">), ...options });
 }
 
 /**

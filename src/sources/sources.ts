@@ -1,17 +1,27 @@
 import type { ConnectionSetting, QueueEventsLike } from "../config.ts";
 import type { Logger } from "../logger.ts";
 import { EventStreamSource } from "./event-stream-source.ts";
-import type { FactSink, SourceStatus } from "./fact.ts";
+import type { FactSink, Position, SourceStatus } from "./fact.ts";
+import type { JobLogLines } from "./job-log-tail.ts";
+import { JobLogTail } from "./job-log-tail.ts";
+import type { JobReader } from "./job-reader.ts";
 import type { PublishedLine } from "./log-pub-sub-source.ts";
 import { LogPubSubSource } from "./log-pub-sub-source.ts";
 import { QueueDiscovery } from "./queue-discovery.ts";
 import { QueueEventsSource } from "./queue-events-source.ts";
 import { RedisConnection } from "./redis-connections.ts";
+import type { JobSnapshot } from "./snapshot-reader.ts";
+import { SnapshotReader } from "./snapshot-reader.ts";
+import type { PastFacts } from "./stream-history.ts";
+import { readPast } from "./stream-history.ts";
 import type { JobHash, JobKey } from "./stream-queries.ts";
 import { StreamQueries } from "./stream-queries.ts";
 
 /** How long `start()` waits for Redis before it goes on without, and `close()` for what does not end by itself. */
 const PATIENCE_MS = 2000;
+
+/** Jobs that finished within this time show whether a queue's jobs log. */
+const LOOK_BACK_MS = 3_600_000;
 
 /** Takes in all that the sources find. */
 export interface SourcesSink extends FactSink {
@@ -20,6 +30,7 @@ export interface SourcesSink extends FactSink {
   /** No more will. */
   forget(queue: string): void;
   acceptLine(line: PublishedLine): void;
+  acceptLogLines(lines: JobLogLines): void;
 }
 
 export interface SourcesOptions {
@@ -28,7 +39,6 @@ export interface SourcesOptions {
   discover: boolean;
   /** Pub/sub channels and patterns with log lines. */
   logChannels: readonly string[];
-  sink: SourcesSink;
   logger: Logger;
 }
 
@@ -39,6 +49,8 @@ export interface SourceProblems {
   /** Without the commands connection names and attempts of jobs are missing. */
   jobs: string | null;
   logChannels: string | null | undefined;
+  /** Without it the logs of jobs that are at work are not followed. */
+  jobLogs: string | null;
   discovery: string | null | undefined;
   /** Queues that cannot be read although Redis answers. */
   unreadable: { queue: string; reason: string }[];
@@ -46,33 +58,67 @@ export interface SourceProblems {
   takenOver: { queue: string; reason: string }[];
 }
 
-/** Which queues are read, and by what. Three Redis connections at most, one of them blocking. */
-export class Sources {
-  readonly #sink: SourcesSink;
+const NO_SINK: SourcesSink = {
+  accept: () => Promise.resolve(),
+  watch: () => undefined,
+  forget: () => undefined,
+  acceptLine: () => undefined,
+  acceptLogLines: () => undefined,
+};
+
+/** Which queues are read, and by what. Five Redis connections at most, one of them blocking. */
+export class Sources implements JobReader {
+  #sink: SourcesSink = NO_SINK;
   readonly #logger: Logger;
   readonly #commands: RedisConnection;
   readonly #queries: StreamQueries;
   readonly #eventStream: EventStreamSource;
   readonly #pubSub: LogPubSubSource | null;
   readonly #discovery: QueueDiscovery | null;
+  readonly #snapshots: SnapshotReader;
+  readonly #jobLogTail: JobLogTail;
   /** Attached queues, each with its `QueueEvents` instance if it came with one. */
   readonly #queues = new Map<string, QueueEventsLike | null>();
   readonly #queueEvents = new Map<string, QueueEventsSource>();
   /** Queues that discovery must not attach again. */
   readonly #detached = new Set<string>();
   #startedAtMs: number | null = null;
+  /** Queues of which it has been asked whether their jobs log. */
+  readonly #lookedForLogs = new Set<string>();
+  #isSettled = false;
+  #onSettled: (() => void) | undefined;
+  readonly settled = new Promise<void>((resolve) => {
+    this.#onSettled = resolve;
+  });
 
-  constructor({ connection, prefix, discover, logChannels, sink, logger }: SourcesOptions) {
-    this.#sink = sink;
+  constructor({ connection, prefix, discover, logChannels, logger }: SourcesOptions) {
     this.#logger = logger;
     this.#commands = new RedisConnection(connection);
     this.#queries = new StreamQueries(this.#commands, prefix);
+    const sink: FactSink = { accept: (batches) => this.#sink.accept(batches) };
     this.#eventStream = new EventStreamSource({ connection, queries: this.#queries, prefix, sink, logger });
     this.#pubSub =
       logChannels.length === 0
         ? null
-        : new LogPubSubSource({ connection, channels: logChannels, accept: (line) => sink.acceptLine(line), logger });
+        : new LogPubSubSource({
+            connection,
+            channels: logChannels,
+            accept: (line) => this.#sink.acceptLine(line),
+            logger,
+          });
+    this.#snapshots = new SnapshotReader(this.#commands, prefix);
+    this.#jobLogTail = new JobLogTail({
+      connection,
+      prefix,
+      accept: (lines) => this.#sink.acceptLogLines(lines),
+      logger,
+    });
     this.#discovery = discover ? new QueueDiscovery(this.#queries, (queue) => this.#discovered(queue), logger) : null;
+  }
+
+  /** Sets where all that is found goes, once, before anything is attached. */
+  useSink(sink: SourcesSink): void {
+    this.#sink = sink;
   }
 
   /** The names of the attached queues. */
@@ -80,9 +126,73 @@ export class Sources {
     return [...this.#queues.keys()];
   }
 
-  /** Reads the hashes of these jobs in one round trip, in their order. */
-  readJobs(keys: readonly JobKey[]): Promise<JobHash[]> {
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  now(): number {
+    return Date.now() + this.#queries.aheadMs;
+  }
+
+  isShort(queue: string): boolean {
+    return this.#eventStream.feed(queue)?.isShort ?? false;
+  }
+
+  isUnreadable(queue: string): boolean {
+    return Boolean(this.#eventStream.feed(queue)?.problem);
+  }
+
+  recheck(queue: string): void {
+    const feed = this.#eventStream.feed(queue);
+    if (feed) feed.isDoubtful = true;
+  }
+
+  hashes(keys: readonly JobKey[]): Promise<JobHash[]> {
     return this.#queries.jobs(keys);
+  }
+
+  snapshots(keys: readonly JobKey[]): Promise<JobSnapshot[]> {
+    return this.#snapshots.read(keys);
+  }
+
+  probe(keys: readonly JobKey[]): Promise<{ exists: boolean; finished: boolean }[]> {
+    return this.#snapshots.probe(keys);
+  }
+
+  jobsSince(queue: string, sinceMs: number): Promise<{ ids: string[]; truncated: boolean }> {
+    return this.#snapshots.jobsSince(queue, sinceMs);
+  }
+
+  past(queue: string, upTo: Position): Promise<PastFacts> {
+    const feed = this.#eventStream.feed(queue);
+    if (!feed) return Promise.reject(new Error(`queue "${queue}" is not attached any more`));
+    return readPast(this.#queries, feed, upTo);
+  }
+
+  tail(jobs: readonly JobKey[]): void {
+    this.#jobLogTail.setJobs(jobs);
+  }
+
+  async logEnds(jobs: readonly JobKey[], { isPast }: { isPast: boolean }): Promise<Map<string, JobLogLines>> {
+    const queues = new Set(jobs.map(({ queue }) => queue).filter((queue) => !this.#lookedForLogs.has(queue)));
+    await Promise.all([...queues].map((queue) => this.lookForLogs(queue)));
+    return this.#jobLogTail.readEnds(jobs, isPast);
+  }
+
+  async lookForLogs(queue: string): Promise<void> {
+    const { ids } = await this.jobsSince(queue, this.now() - LOOK_BACK_MS);
+    const keys = ids.map((jobId) => ({ queue, jobId }));
+    const withLines = await this.#queries.countLogged(keys);
+    this.#jobLogTail.noteHabit(queue, { jobs: keys.length, withLines });
+    this.#lookedForLogs.add(queue);
+  }
+
+  toldLines(job: JobKey): number | null {
+    return this.#jobLogTail.toldOf(job);
+  }
+
+  restartLog(job: JobKey): void {
+    this.#jobLogTail.restart(job);
   }
 
   /** Begins to read; resolves when every queue is read from now on, or after two seconds. */
@@ -92,6 +202,7 @@ export class Sources {
     this.#pubSub?.start();
     for (const [queue, instance] of this.#queues) this.#read(queue, instance, this.#startedAtMs);
     this.#eventStream.start();
+    this.#jobLogTail.start();
     await withPatience(this.#settle());
   }
 
@@ -99,6 +210,7 @@ export class Sources {
   async close(): Promise<void> {
     this.#discovery?.close();
     this.#pubSub?.close();
+    this.#jobLogTail.close();
     for (const source of this.#queueEvents.values()) source.close();
     this.#commands.close();
     await withPatience(this.#eventStream.close());
@@ -118,6 +230,8 @@ export class Sources {
     this.#queueEvents.get(queue)?.close();
     this.#queueEvents.delete(queue);
     this.#eventStream.detach(queue);
+    this.#jobLogTail.forget(queue);
+    this.#lookedForLogs.delete(queue);
     this.#sink.forget(queue);
     return this.#queues.delete(queue);
   }
@@ -127,6 +241,7 @@ export class Sources {
       ...[...this.#queueEvents.values()].map((source) => source.status()),
       ...this.#eventStream.status(),
       ...(this.#pubSub ? [this.#pubSub.status()] : []),
+      this.#jobLogTail.status(),
     ];
   }
 
@@ -135,6 +250,7 @@ export class Sources {
       eventStreams: this.#eventStream.problem,
       jobs: this.#commands.problem ?? this.#queries.problem,
       logChannels: this.#pubSub?.problem,
+      jobLogs: this.#jobLogTail.problem,
       discovery: this.#discovery?.problem,
       unreadable: this.#eventStream.feedProblems,
       takenOver: [...this.#queueEvents].flatMap(([queue, { takenOver: reason }]) =>
@@ -147,6 +263,9 @@ export class Sources {
   async #settle(): Promise<void> {
     await this.#commands.whenReady(PATIENCE_MS);
     await this.#discovery?.start();
+    await this.#discovery?.found;
+    this.#isSettled = true;
+    this.#onSettled?.();
     await Promise.all(this.queues.map((queue) => this.#eventStream.feed(queue)?.located));
     await this.#eventStream.reading;
     await this.#pubSub?.subscribed;

@@ -1,4 +1,6 @@
 import type { StreamId } from "./fact.ts";
+import { compareStreamIds } from "./fact.ts";
+import type { StreamState } from "./hole.ts";
 import type { RawEntry } from "./queue-feed.ts";
 import { READ_COUNT } from "./queue-feed.ts";
 import type { RedisConnection } from "./redis-connections.ts";
@@ -12,6 +14,13 @@ export type JobHash = Record<(typeof JOB_FIELDS)[number], string | null>;
 /** A command that does not block is answered by then, or never. */
 const ANSWER_TIMEOUT_MS = 1500;
 
+/** What `streamStates` answers of one stream. */
+export interface StreamAnswer {
+  hasEntry: boolean;
+  state: StreamState;
+  maxLength?: number | null;
+}
+
 /** A job by its queue and id. */
 export interface JobKey {
   queue: string;
@@ -22,6 +31,8 @@ export interface JobKey {
 export class StreamQueries {
   readonly #connection: RedisConnection;
   readonly #prefix: string;
+  /** How far Redis' clock was ahead of ours when it was last asked, ms. */
+  aheadMs = 0;
   /** Why hashes of jobs were refused; null when they were not. */
   problem: string | null = null;
 
@@ -42,22 +53,69 @@ export class StreamQueries {
   }
 
   /**
-   * The newest id of each stream, `0-0` for one that is empty or does not exist, or why it cannot be read; and Redis'
-   * clock, epoch ms, null when it does not say.
+   * How many entries had ever been added to a stream up to an id; null where that cannot be told: the server does not
+   * count, there are too many after it, or entries around it have been trimmed.
    */
-  async newestIds(keys: readonly string[]): Promise<{ ids: (StreamId | Error)[]; clockMs: number | null }> {
+  async addedUpTo(key: string, id: StreamId): Promise<number | null> {
+    const transaction = this.#connection.client.multi().xinfo("STREAM", key);
+    transaction.xrange(key, `(${id}`, "+", "COUNT", READ_COUNT);
+    const [info, later] = (await this.#inTime(transaction.exec())) ?? [];
+    if (!info || !later || info[0] || later[0]) return null;
+    const { firstId, length, added } = readStreamState(info[1] as unknown[]);
+    const isWhole = added === length || (firstId !== null && compareStreamIds(firstId, id) <= 0);
+    const entries = later[1] as RawEntry[];
+    return added !== null && isWhole && entries.length < READ_COUNT ? added - entries.length : null;
+  }
+
+  /** The last entries of a stream up to an id (`(id` leaves it out), at most `READ_COUNT`, newest first. */
+  entriesUpTo(key: string, id: StreamId): Promise<RawEntry[]> {
+    return this.#inTime(this.#connection.client.xrevrange(key, id, "-", "COUNT", READ_COUNT)) as Promise<RawEntry[]>;
+  }
+
+  /** How far Redis' clock is ahead of ours, ms; 0 when it does not say. */
+  async clockAheadMs(): Promise<number> {
     // Asked at the start, when the connection may still be opening.
     await this.#connection.whenReady(ANSWER_TIMEOUT_MS);
-    const pipeline = this.#connection.client.pipeline().info("server");
-    for (const key of keys) pipeline.xrevrange(key, "+", "-", "COUNT", 1);
-    const [info, ...replies] = (await this.#inTime(pipeline.exec())) ?? [];
-    const ids = replies.map(([error, entries]) => {
+    const info = await this.#inTime(this.#connection.client.info("server"));
+    const microseconds = /^server_time_usec:(\d+)/m.exec(info)?.[1];
+    this.aheadMs = microseconds === undefined ? 0 : Math.floor(Number(microseconds) / 1000) - Date.now();
+    return this.aheadMs;
+  }
+
+  /**
+   * What Redis says of each stream, or why it cannot be read; whether the entry with the given id is there, asked
+   * before the rest; and how many events the application lets the queue keep, where its `meta` key is given.
+   */
+  async streamStates(
+    streams: readonly { key: string; id: StreamId | null; metaKey: string | null }[],
+  ): Promise<(StreamAnswer | Error)[]> {
+    const pipeline = this.#connection.client.pipeline();
+    for (const { key, id, metaKey } of streams) {
+      pipeline.xrange(key, id ?? "0-0", id ?? "0-0", "COUNT", 1);
+      pipeline.xinfo("STREAM", key);
+      if (metaKey) pipeline.hget(metaKey, "opts.maxLenEvents");
+    }
+    const replies = (await this.#inTime(pipeline.exec())) ?? [];
+    return streams.map(({ metaKey }) => {
+      const [entry, info] = replies.splice(0, 2);
+      const maxLength = metaKey ? replies.splice(0, 1)[0] : undefined;
+      const error = entry?.[0];
       // Only what Redis itself answers is about the key; anything else is about the connection.
-      if (error && error.name !== "ReplyError") throw error;
-      return error ?? (entries as RawEntry[])[0]?.[0] ?? "0-0";
+      if (error) return onlyAboutKey(error);
+      if (info?.[0] && !/no such key/i.test(info[0].message)) return onlyAboutKey(info[0]);
+      return {
+        hasEntry: ((entry?.[1] ?? []) as RawEntry[]).length > 0,
+        state: readStreamState(info?.[0] ? [] : ((info?.[1] ?? []) as unknown[])),
+        ...(maxLength && { maxLength: maxLength[1] ? Number(maxLength[1]) : null }),
+      };
     });
-    const microseconds = /^server_time_usec:(\d+)/m.exec(String(info?.[1]))?.[1];
-    return { ids, clockMs: microseconds === undefined ? null : Math.floor(Number(microseconds) / 1000) };
+  }
+
+  /** How many of these jobs have lines of their own log. */
+  countLogged(keys: readonly JobKey[]): Promise<number> {
+    if (keys.length === 0) return Promise.resolve(0);
+    const lists = keys.map(({ queue, jobId }) => `${this.#prefix}:${queue}:${jobId}:logs`);
+    return this.#inTime(this.#connection.client.exists(...lists));
   }
 
   /** The hashes of these jobs in one round trip, in their order. */
@@ -108,4 +166,24 @@ export class StreamQueries {
   #inTime<Answer>(command: Promise<Answer>): Promise<Answer> {
     return this.#connection.inTime(command, ANSWER_TIMEOUT_MS);
   }
+}
+
+function onlyAboutKey(error: Error): Error {
+  if (error.name !== "ReplyError") throw error;
+  return error;
+}
+
+/** Reads the flat answer of XINFO STREAM; an empty one is of a stream that does not exist. */
+function readStreamState(flat: readonly unknown[]): StreamState {
+  const fields = new Map<unknown, unknown>();
+  for (let index = 0; index + 1 < flat.length; index += 2) fields.set(flat[index], flat[index + 1]);
+  const first = fields.get("first-entry") as RawEntry | null | undefined;
+  const added = fields.get("entries-added");
+  return {
+    exists: flat.length > 0,
+    length: Number(fields.get("length") ?? 0),
+    firstId: first?.[0] ?? null,
+    lastId: String(fields.get("last-generated-id") ?? "0-0"),
+    added: flat.length === 0 ? 0 : typeof added === "number" ? added : null,
+  };
 }

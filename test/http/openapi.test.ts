@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { sendMessageSchema } from "../../src/http/schemas.ts";
+import { openQueue } from "../bridge/support.ts";
 import { Viewer } from "../support/viewer.ts";
 import type { Call } from "./support.ts";
 import { call, mountBridge } from "./support.ts";
@@ -57,6 +58,7 @@ test("openapi.json names its version, and lists the routes under the base path",
     "delete /live/jobs/clients/{client_id}",
     "get /live/jobs/clients",
     "get /live/jobs/health",
+    "get /live/jobs/jobs/{queue}/{id}",
     "get /live/jobs/openapi.json",
     "get /live/jobs/stats",
     "post /live/jobs/send-message",
@@ -64,8 +66,9 @@ test("openapi.json names its version, and lists the routes under the base path",
 });
 
 test("every documented path answers as documented, asked rightly and wrongly", async () => {
-  const { httpUrl, wsUrl, port } = await mountBridge({ queues: ["emails"] });
+  const { httpUrl, wsUrl, port, prefix } = await mountBridge({ queues: ["emails"] });
   await Viewer.open(`${wsUrl}/alice`);
+  await openQueue("emails", prefix).add("letter", {}, { jobId: "a/b" });
   const document = await readOpenApi(httpUrl);
   const send = (json: unknown): Call => ({ json });
   const requests: Record<string, Call[]> = {
@@ -82,6 +85,10 @@ test("every documented path answers as documented, asked rightly and wrongly", a
     "delete /ws/clients/a%20b": [{}],
     "get /ws/stats": [{}, { headers: { "x-forwarded-for": "192.0.2.1" } }],
     "get /ws/clients": [{}, { headers: { host: "evil.example" } }],
+    "get /ws/jobs/emails/a%2Fb": [{}],
+    "get /ws/jobs/emails/nothing": [{}],
+    "get /ws/jobs/other/1": [{}],
+    "get /ws/jobs/a%3Ab/1": [{}],
     "get /ws/health": [{}],
     "get /ws/openapi.json": [{}],
   };
@@ -89,7 +96,7 @@ test("every documented path answers as documented, asked rightly and wrongly", a
 
   for (const [route, calls] of Object.entries(requests)) {
     const [method = "", path = ""] = route.split(" ");
-    const documentedPath = path.replace(/clients\/.+/, "clients/{client_id}");
+    const documentedPath = path.replace(/clients\/.+/, "clients/{client_id}").replace(/jobs\/.+/, "jobs/{queue}/{id}");
     const operation = document.paths[documentedPath]?.[method];
     for (const request of calls) {
       const answer = await call(`http://127.0.0.1:${port}${path}`, { method: method.toUpperCase(), ...request });

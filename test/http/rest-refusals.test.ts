@@ -163,6 +163,7 @@ test.each<[path: string, methods: string[], allowed: string]>([
   ["/stats", ["POST", "PUT", "DELETE", "OPTIONS"], "GET, HEAD"],
   ["/clients", ["POST", "PUT", "DELETE", "OPTIONS"], "GET, HEAD"],
   ["/clients/alice", ["GET", "HEAD", "POST", "PUT", "OPTIONS"], "DELETE"],
+  ["/jobs/emails/1", ["POST", "PUT", "DELETE", "OPTIONS"], "GET, HEAD"],
   ["/health", ["POST", "PUT", "DELETE", "OPTIONS"], "GET, HEAD"],
   ["/openapi.json", ["POST", "PUT", "DELETE", "OPTIONS"], "GET, HEAD"],
 ])("%s refuses other methods and names its own", async (path, methods, allowed) => {

@@ -38,6 +38,7 @@ test("stats count the connections and what they got, and nothing else is in them
     sources: [
       { ...source, kind: "event-stream", lag_ms: expect.toSatisfy(isNullOrNumber) },
       { ...source, kind: "log-stream", lag_ms: expect.toSatisfy(isNullOrNumber) },
+      { ...source, kind: "job-log-tail", queue: null, mode: "tracking" },
     ],
     latency_ms: NO_SAMPLES,
   });
@@ -99,7 +100,7 @@ test("health of a bridge that reads says so, part by part", async () => {
   expect(status).toBe(200);
   strict(healthSchema).parse(body);
   const healthy = { status: "healthy" };
-  const checks = { redis: healthy, jobs: healthy, log_channels: healthy, discovery: healthy };
+  const checks = { redis: healthy, jobs: healthy, job_logs: healthy, log_channels: healthy, discovery: healthy };
   expect(body).toEqual({ status: "healthy", checks });
 });
 

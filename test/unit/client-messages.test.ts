@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { InvalidCursorError, InvalidHandlerError } from "../../src/errors.ts";
+import { fakeCatchUp } from "./support/fake-catch-up.ts";
 import type { OpenViewer } from "./support/manager.ts";
-import { ERROR, makeManager, message, openViewer } from "./support/manager.ts";
+import { ERROR, fakeHistory, makeManager, message, openViewer } from "./support/manager.ts";
 
 const closeCodes = ({ socket }: OpenViewer) => socket.closes.map(({ code }) => code);
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -10,7 +11,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 describe("subscribing", () => {
   it("adds topics and says so with the request's id and the cursors of now", () => {
     const { manager } = makeManager();
-    manager.useHistory({ cursors: () => ({ a: "position" }), missedSince: () => [] });
+    manager.useHistory(fakeHistory({ cursors: () => ({ a: "position" }) }));
     const viewer = openViewer(manager, { topics: ["queue:b"] });
     viewer.send({ type: "subscribe", content: { topics: ["queue:a", "job:c:1"] }, meta: { request_id: "r-1" } });
     expect(viewer.take()).toMatchObject([
@@ -24,23 +25,44 @@ describe("subscribing", () => {
     expect(viewer.take().map(({ content }) => content)).toEqual(["queue:a", "queue:b", "job:c:1"]);
   });
 
-  it("asks the history with the cursors handed back, and tells of gaps before it confirms", () => {
+  it("asks the history with the cursors handed back, and sends what it has before it confirms", () => {
     const { manager } = makeManager();
     const asked: unknown[] = [];
-    manager.useHistory({
-      cursors: () => ({}),
-      missedSince: (cursors) => {
-        asked.push(cursors);
-        return ["a"];
-      },
+    manager.useHistory(
+      fakeHistory({
+        catchUp: (connection, topics, since) => {
+          asked.push([connection.clientId, topics, since]);
+          return fakeCatchUp([message("gap"), message("task_active")], { recovered: false });
+        },
+      }),
+    );
+    const viewer = openViewer(manager, { clientId: "anna" });
+    viewer.send({
+      type: "subscribe",
+      content: { topics: ["queue:a"], since: { a: "c1", b: "c2" } },
+      meta: { request_id: "r" },
     });
-    const viewer = openViewer(manager);
-    viewer.send({ type: "subscribe", content: { topics: ["queue:a"], since: { a: "c1", b: "c2" } } });
-    expect(asked).toEqual([["c1", "c2"]]);
+    expect(asked).toEqual([["anna", ["queue:a"], ["c1", "c2"]]]);
     expect(viewer.take()).toMatchObject([
-      { type: "gap", content: { queue: "a", missed: null } },
-      { type: "subscribed", content: { recovered: false } },
+      { type: "gap" },
+      { type: "task_active" },
+      { type: "subscribed", content: { topics: ["queue:a"], recovered: false }, meta: { request_id: "r" } },
     ]);
+  });
+
+  it("refuses cursors on a connection that has topics already, and keeps those", () => {
+    const { manager } = makeManager();
+    const viewer = openViewer(manager, { topics: ["queue:a"] });
+    viewer.send({ type: "subscribe", content: { topics: ["queue:b"], since: { b: "c" } }, meta: { request_id: 3 } });
+    expect(viewer.take()).toMatchObject([
+      {
+        type: "error",
+        content: { code: "bad_message", message: expect.stringContaining("since") },
+        meta: { request_id: 3 },
+      },
+    ]);
+    expect(manager.publish(message("task_added"), ["queue:b"])).toBe(0);
+    expect(manager.publish(message("task_added"), ["queue:a"])).toBe(1);
   });
 
   it("takes topics away again, `*` included, and says so", () => {
@@ -186,20 +208,8 @@ describe("a frame that cannot be used", () => {
       code: "bad_message",
       says: ["since.a", "string", "5"],
     },
-    {
-      what: "a forged cursor",
-      ...json({ type: "subscribe", content: { topics: ["*"], since: { a: "forged" } } }),
-      code: "bad_message",
-      says: ["since", "cursor"],
-    },
   ])("is answered with an error and does no harm: $what", ({ data, isBinary, code, says }) => {
     const { manager } = makeManager();
-    manager.useHistory({
-      cursors: () => ({}),
-      missedSince: () => {
-        throw new InvalidCursorError("since: expected a cursor, given something else");
-      },
-    });
     const viewer = openViewer(manager, { topics: ["queue:kept"] });
     manager.receive(viewer.connection, data, isBinary);
     const [error, ...others] = viewer.take();
@@ -219,6 +229,28 @@ describe("a frame that cannot be used", () => {
     const viewer = openViewer(manager);
     viewer.send(frame);
     expect(viewer.take()).toMatchObject([{ type: "error", meta: { request_id: 5 } }]);
+  });
+
+  it("may hold a forged cursor: nothing is subscribed then", () => {
+    const { manager } = makeManager();
+    manager.useHistory(
+      fakeHistory({
+        catchUp: () => {
+          throw new InvalidCursorError("since: expected a cursor, given something else");
+        },
+      }),
+    );
+    const viewer = openViewer(manager);
+    viewer.send({ type: "subscribe", content: { topics: ["*"], since: { a: "forged" } }, meta: { request_id: 5 } });
+    expect(viewer.take()).toMatchObject([
+      {
+        type: "error",
+        content: { code: "bad_message", message: expect.stringContaining("cursor") },
+        meta: { request_id: 5 },
+      },
+    ]);
+    expect(viewer.connection.topics.size).toBe(0);
+    expect(manager.publish(message("task_added"), ["*"])).toBe(0);
   });
 
   it("never shows more than a bit of what was given", () => {

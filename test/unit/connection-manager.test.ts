@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { InvalidCursorError } from "../../src/errors.ts";
+import { WebSocketMessage } from "../../src/protocol/message.ts";
+import { fakeCatchUp } from "./support/fake-catch-up.ts";
 import type { OpenViewer } from "./support/manager.ts";
-import { makeManager, message, openViewer, WARN } from "./support/manager.ts";
+import { fakeHistory, makeManager, message, openViewer, WARN } from "./support/manager.ts";
 
 const contents = (viewer: OpenViewer) => viewer.take().map(({ content }) => content);
 const types = (viewer: OpenViewer) => viewer.take().map(({ type }) => type);
@@ -30,7 +32,7 @@ describe("opening a connection", () => {
 
   it("confirms the topics it starts with, after the greeting", () => {
     const { manager } = makeManager();
-    manager.useHistory({ cursors: () => ({ emails: "position" }), missedSince: () => [] });
+    manager.useHistory(fakeHistory({ cursors: () => ({ emails: "position" }) }));
     const { greeting } = openViewer(manager, { topics: ["queue:emails"] });
     expect(greeting).toMatchObject([
       { type: "connected", content: { topics: ["queue:emails"] } },
@@ -41,32 +43,58 @@ describe("opening a connection", () => {
     ]);
   });
 
-  it("says that nothing was missed when the cursors handed back are those of now", () => {
+  it("sends what was missed since the cursors handed back, before it confirms the topics", () => {
     const { manager } = makeManager();
-    const { greeting } = openViewer(manager, { topics: ["*"], since: ["cursor"] });
-    expect(greeting.at(-1)).toMatchObject({ type: "subscribed", content: { recovered: true } });
+    const asked: unknown[] = [];
+    manager.useHistory(
+      fakeHistory({
+        cursors: () => ({ emails: "position" }),
+        catchUp: (_connection, topics, since) => {
+          asked.push([topics, since]);
+          return fakeCatchUp([message("task_active", 1), message("task_success", 2)]);
+        },
+      }),
+    );
+    const { greeting } = openViewer(manager, { topics: ["*"], since: ["old", "older"] });
+    expect(asked).toEqual([[["*"], ["old", "older"]]]);
+    expect(greeting.slice(1)).toMatchObject([
+      { type: "task_active", content: 1 },
+      { type: "task_success", content: 2 },
+      { type: "subscribed", content: { topics: ["*"], recovered: true, cursors: { emails: "position" } } },
+    ]);
   });
 
-  it("says for each queue that messages are missing, before it confirms the topics", () => {
+  it("says so when not everything could be given", () => {
     const { manager } = makeManager();
-    manager.useHistory({ cursors: () => ({}), missedSince: () => ["emails", "images"] });
-    const { greeting } = openViewer(manager, { topics: ["*"], since: ["old", "older"] });
-    expect(greeting.slice(1)).toMatchObject([
-      { type: "gap", content: { queue: "emails", missed: null }, meta: { queue: "emails" } },
-      { type: "gap", content: { queue: "images", missed: null }, meta: { queue: "images" } },
-      { type: "subscribed", content: { recovered: false } },
-    ]);
-    expect(greeting[1]?.meta).not.toHaveProperty("cursor");
+    manager.useHistory(fakeHistory({ catchUp: () => fakeCatchUp([message("gap")], { recovered: false }) }));
+    const { greeting } = openViewer(manager, { topics: ["*"], since: ["old"] });
+    expect(greeting.slice(1)).toMatchObject([{ type: "gap" }, { type: "subscribed", content: { recovered: false } }]);
+  });
+
+  it("asks for none of the past without topics", () => {
+    const { manager } = makeManager();
+    let asked = 0;
+    manager.useHistory(
+      fakeHistory({
+        catchUp: () => {
+          asked += 1;
+          return null;
+        },
+      }),
+    );
+    expect(openViewer(manager, { topics: [] }).greeting.map(({ type }) => type)).toEqual(["connected"]);
+    expect(asked).toBe(0);
   });
 
   it("refuses a forged cursor of the URL with an error and 4400", () => {
     const { manager } = makeManager();
-    manager.useHistory({
-      cursors: () => ({}),
-      missedSince: () => {
-        throw new InvalidCursorError("since: forged");
-      },
-    });
+    manager.useHistory(
+      fakeHistory({
+        catchUp: () => {
+          throw new InvalidCursorError("since: forged");
+        },
+      }),
+    );
     const viewer = openViewer(manager, { topics: ["*"], since: ["forged"] });
     expect(viewer.greeting.slice(1)).toMatchObject([
       { type: "error", content: { code: "bad_message", message: "since: forged" } },
@@ -129,6 +157,29 @@ describe("delivery", () => {
     expect(manager.has("gone")).toBe(false);
   });
 
+  it("leaves out those excepted, and counts them neither", () => {
+    const { manager } = makeManager();
+    const anna = openViewer(manager, { clientId: "anna", topics: ["*", "queue:a"] });
+    const ben = openViewer(manager, { clientId: "ben", topics: ["queue:a"] });
+    const except = new Set([anna.connection]);
+    expect(manager.publish(message("task_added", 1), ["*", "queue:a"], except)).toBe(1);
+    expect(manager.publish(message("task_added", 2), ["*", "queue:a"], null)).toBe(2);
+    expect(contents(anna)).toEqual([2]);
+    expect(contents(ben)).toEqual([1, 2]);
+  });
+
+  it("says who is subscribed to any of some topics, each once", () => {
+    const { manager } = makeManager();
+    const anna = openViewer(manager, { clientId: "anna", topics: ["*", "queue:a"] });
+    const ben = openViewer(manager, { clientId: "ben", topics: ["job:a:1"] });
+    expect(manager.subscribers(["*", "queue:a", "job:a:1"])).toEqual(new Set([anna.connection, ben.connection]));
+    expect(manager.subscribers(["queue:b"])).toEqual(new Set());
+    expect(new Set(manager.topics)).toEqual(new Set(["*", "queue:a", "job:a:1"]));
+    manager.remove(ben.connection);
+    expect(manager.isWatched(["job:a:1"])).toBe(false);
+    expect(new Set(manager.topics)).toEqual(new Set(["*", "queue:a"]));
+  });
+
   it("gives every recipient the very same bytes", () => {
     const { manager } = makeManager();
     const received: Buffer[] = [];
@@ -144,8 +195,9 @@ describe("delivery", () => {
   it("leaves out a content that would fill a good part of an outbox, and says how large the message was", () => {
     const { manager } = makeManager({ maxQueueBytes: 4096 });
     const viewer = openViewer(manager, { topics: ["*"] });
-    manager.publish(message("task_success", "x".repeat(800)), ["*"]);
-    manager.publish(message("task_success", "x".repeat(5000)), ["*"]);
+    for (const size of [800, 5000]) {
+      manager.publish(manager.encode(new WebSocketMessage({ type: "task_success", content: "x".repeat(size) })), ["*"]);
+    }
     const [small, large] = viewer.take();
     expect(small).toMatchObject({ content: "x".repeat(800), meta: {} });
     expect(large).toMatchObject({ type: "task_success", content: null });

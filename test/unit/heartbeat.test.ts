@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ConnectionManager } from "../../src/connections/connection-manager.ts";
 import type { OpenViewer } from "./support/manager.ts";
-import { makeManager, openViewer } from "./support/manager.ts";
+import { fakeHistory, makeManager, openViewer } from "./support/manager.ts";
 
 const INTERVAL_MS = 30_000;
 const TIMEOUT_MS = 60_000;
@@ -162,10 +162,9 @@ describe("the heartbeat", () => {
 
   it("tells each connection the cursors of its own topics with the ping", () => {
     const { manager } = makeManager(HEARTBEAT);
-    manager.useHistory({
-      cursors: (topics) => Object.fromEntries([...topics].map((topic) => [topic, `cursor of ${topic}`])),
-      missedSince: () => [],
-    });
+    const cursors = (topics: Iterable<string>) =>
+      Object.fromEntries([...topics].map((topic) => [topic, `cursor of ${topic}`]));
+    manager.useHistory(fakeHistory({ cursors }));
     const first = openViewer(manager, { clientId: "a", topics: ["queue:a"] });
     const second = openViewer(manager, { clientId: "b", topics: ["queue:b"] });
     vi.advanceTimersByTime(INTERVAL_MS);

@@ -471,8 +471,8 @@ describe("what is asked of Redis", () => {
       { queue: "b", jobId: "1" },
     ]);
     tracker.seed(facts, new Map([["a:1", hashOf({ name: "of a" })]]));
-    expect(tracker.nameOf({ queue: "a", jobId: "1" })).toBe("of a");
-    expect(tracker.nameOf({ queue: "b", jobId: "1" })).toBeNull();
+    expect(tracker.get("a:1")?.name).toBe("of a");
+    expect(tracker.get("b:1")).toBeUndefined();
   });
 });
 
@@ -484,8 +484,8 @@ describe("the memory of jobs", () => {
       if (index === 10_000) tell([progress(1, "busy")]);
       tell([added(`job-${index}`, "n")]);
     }
-    expect(tracker.nameOf({ queue: "emails", jobId: "old" })).toBeNull();
-    expect(tracker.nameOf({ queue: "emails", jobId: "busy" })).toBe("busy");
+    expect(tracker.get("emails:old")).toBeUndefined();
+    expect(tracker.get("emails:busy")?.name).toBe("busy");
     expect(tell([progress(2, "old")]).asked).toEqual(["old"]);
   });
 });

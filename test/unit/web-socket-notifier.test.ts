@@ -1,11 +1,8 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { ConnectionManager } from "../../src/connections/connection-manager.ts";
-import { InvalidCursorError } from "../../src/errors.ts";
 import { decodeCursor, encodeCursor, queueTag } from "../../src/notifier/cursor.ts";
-import { WebSocketNotifier } from "../../src/notifier/web-socket-notifier.ts";
 import type { FactBatch } from "../../src/sources/fact.ts";
 import { compareStreamIds } from "../../src/sources/fact.ts";
-import type { JobHash, JobKey } from "../../src/sources/stream-queries.ts";
+import type { JobHash } from "../../src/sources/stream-queries.ts";
 import type { Told } from "./support/facts.ts";
 import {
   active,
@@ -15,7 +12,6 @@ import {
   completed,
   delayed,
   failed,
-  GONE,
   hashOf,
   log,
   progress,
@@ -23,41 +19,9 @@ import {
   stalled,
   waiting,
 } from "./support/facts.ts";
-import { ERROR, makeManager, openViewer, recordingLogger } from "./support/manager.ts";
-
-type ReadJobs = (keys: readonly JobKey[]) => Promise<JobHash[]>;
-
-const PREFIX = "bull";
-const readNothing: ReadJobs = async (keys) => keys.map(() => GONE);
-
-/** A notifier that watches the queue `emails`. */
-function makeNotifier(readJobs: ReadJobs = readNothing) {
-  const { manager } = makeManager();
-  const { logger, logs } = recordingLogger();
-  const asked: string[][] = [];
-  const notifier = new WebSocketNotifier({
-    manager,
-    readJobs: (keys) => {
-      asked.push(keys.map(({ queue, jobId }) => `${queue}:${jobId}`));
-      return readJobs(keys);
-    },
-    prefix: PREFIX,
-    logger,
-  });
-  notifier.watch("emails");
-  return { manager, notifier, logs, asked };
-}
-
-const watchAll = (manager: ConnectionManager) => openViewer(manager, { topics: ["*"] });
-
-/** A promise the test settles. */
-function latch<T>() {
-  let open: (value: T) => void = () => undefined;
-  const promise = new Promise<T>((resolve) => {
-    open = resolve;
-  });
-  return { promise, open };
-}
+import { latch } from "./support/latch.ts";
+import { ERROR, openViewer } from "./support/manager.ts";
+import { cursorsOf, makeNotifier, PREFIX, watchAll } from "./support/notifier.ts";
 
 describe("the order of messages", () => {
   afterEach(() => {
@@ -66,7 +30,7 @@ describe("the order of messages", () => {
 
   it("is kept when the first batch waits for what the hashes say and the second need not", async () => {
     const slow = latch<JobHash[]>();
-    const { manager, notifier } = makeNotifier(() => slow.promise);
+    const { manager, notifier } = makeNotifier({ hashes: () => slow.promise });
     const viewer = watchAll(manager);
     const first = notifier.accept([batchOf([active("7"), completed("x", "7")])]);
     const second = notifier.accept([batchOf([added("8")], { atMs: START_MS + 10 })]);
@@ -83,7 +47,7 @@ describe("the order of messages", () => {
 
   it("is kept with everything told, but not waited for longer than 250 ms", async () => {
     vi.useFakeTimers();
-    const { manager, notifier } = makeNotifier(() => new Promise(() => undefined));
+    const { manager, notifier } = makeNotifier({ hashes: () => new Promise(() => undefined) });
     const viewer = watchAll(manager);
     const first = notifier.accept([batchOf([active("7")])]);
     const second = notifier.accept([batchOf([added("8")], { atMs: START_MS + 10 })]);
@@ -102,7 +66,7 @@ describe("the order of messages", () => {
     vi.useFakeTimers();
     const late = latch<JobHash[]>();
     const answers = [late.promise, Promise.resolve([hashOf({ name: "seven" })])];
-    const { manager, notifier, asked } = makeNotifier(() => answers.shift() ?? Promise.resolve([]));
+    const { manager, notifier, asked } = makeNotifier({ hashes: () => answers.shift() ?? Promise.resolve([]) });
     const viewer = watchAll(manager);
     const first = notifier.accept([batchOf([active("7")])]);
     await vi.advanceTimersByTimeAsync(251);
@@ -114,7 +78,7 @@ describe("the order of messages", () => {
   });
 
   it("is kept, and everything told, when the hashes cannot be read", async () => {
-    const { manager, notifier, logs } = makeNotifier(() => Promise.reject(new Error("no connection")));
+    const { manager, notifier, logs } = makeNotifier({ hashes: () => Promise.reject(new Error("no connection")) });
     const viewer = watchAll(manager);
     await notifier.accept([batchOf([active("7"), progress(1, "7")])]);
     await notifier.accept([batchOf([completed("x", "7")], { atMs: START_MS + 10 })]);
@@ -128,7 +92,7 @@ describe("the order of messages", () => {
   });
 
   it("is kept, and everything told, when fewer hashes come than were asked for", async () => {
-    const { manager, notifier } = makeNotifier(async () => [hashOf({ name: "seven" })]);
+    const { manager, notifier } = makeNotifier({ hashes: async () => [hashOf({ name: "seven" })] });
     const viewer = watchAll(manager);
     await notifier.accept([batchOf([active("7"), active("8")])]);
     expect(viewer.take().map(({ meta }) => meta.name)).toEqual(["seven", null]);
@@ -157,7 +121,9 @@ describe("a fact", () => {
 
   it("makes one message, once for each viewer", async () => {
     const { manager, notifier } = makeNotifier();
+    await notifier.accept([batchOf([])]);
     const viewer = openViewer(manager, { topics: ["*", "queue:emails", "job:emails:1"] });
+    await viewer.takeUntil("subscribed");
     await notifier.accept([batchOf(EVERY_KIND)]);
     const cursors = viewer.take().map(({ meta }) => meta.cursor);
     expect(cursors).toHaveLength(EVERY_KIND.length);
@@ -166,6 +132,7 @@ describe("a fact", () => {
 
   it("reaches those who watch everything, its queue or its job, and nobody else", async () => {
     const { manager, notifier } = makeNotifier();
+    await notifier.accept([batchOf([])]);
     const open = (topic: string) => openViewer(manager, { clientId: topic.replaceAll(/\W/g, "-"), topics: [topic] });
     const [all, queue, job, otherQueue, otherJob] = [
       "*",
@@ -174,6 +141,7 @@ describe("a fact", () => {
       "queue:images",
       "job:emails:2",
     ].map(open);
+    await Promise.all([job?.takeUntil("subscribed"), otherJob?.takeUntil("subscribed")]);
     await notifier.accept([batchOf([added("1"), { kind: "paused" }])]);
     const types = (viewer = all) => viewer?.take().map(({ type }) => type);
     expect(types(all)).toEqual(["task_added", "queue_paused"]);
@@ -184,7 +152,7 @@ describe("a fact", () => {
   });
 
   it("is told with its job, its position and its time by Redis' clock", async () => {
-    const { manager, notifier } = makeNotifier(async () => [hashOf({ name: "report", atm: "1" })]);
+    const { manager, notifier } = makeNotifier({ hashes: async () => [hashOf({ name: "report", atm: "1" })] });
     const viewer = watchAll(manager);
     const batch = batchOf([progress(40, "a:b:c"), { kind: "paused" }]);
     await notifier.accept([batch]);
@@ -216,7 +184,7 @@ describe("a fact", () => {
 
   it("of a queue forgotten while its hashes were being read is passed over", async () => {
     const slow = latch<JobHash[]>();
-    const { manager, notifier } = makeNotifier(() => slow.promise);
+    const { manager, notifier } = makeNotifier({ hashes: () => slow.promise });
     const viewer = watchAll(manager);
     const accepted = notifier.accept([batchOf([active()])]);
     notifier.forget("emails");
@@ -258,7 +226,7 @@ describe("a fact", () => {
 
 describe("the timestamps within a job", () => {
   it("never run backwards, though its log lines and events come from two streams", async () => {
-    const { manager, notifier } = makeNotifier(async (keys) => keys.map(() => hashOf({ atm: "1" })));
+    const { manager, notifier } = makeNotifier({ hashes: async (keys) => keys.map(() => hashOf({ atm: "1" })) });
     const viewer = watchAll(manager);
     const at = (told: Told, atMs: number) => batchOf([told], { atMs }).facts;
     const facts = [
@@ -313,96 +281,37 @@ describe("the cursors of messages", () => {
     const viewer = watchAll(manager);
     await notifier.accept([batchOf([added(), active()]), batchOf([added()], { queue: "images" })]);
     const newest = Object.fromEntries(viewer.take().map(({ meta }) => [String(meta.queue), meta.cursor]));
-    expect(notifier.cursors(["*"])).toEqual(newest);
-    expect(notifier.cursors(["queue:emails"])).toEqual({ emails: newest.emails });
-    expect(notifier.cursors(["job:images:9", "queue:emails"])).toEqual(newest);
-    expect(notifier.cursors(["queue:elsewhere", "nonsense"])).toEqual({});
-    expect(notifier.cursors([])).toEqual({});
+    expect(await cursorsOf(manager, ["*"])).toEqual(newest);
+    expect(await cursorsOf(manager, ["queue:emails"])).toEqual({ emails: newest.emails });
+    expect(await cursorsOf(manager, ["job:images:9", "queue:emails"])).toEqual(newest);
+    expect(await cursorsOf(manager, ["queue:elsewhere", "nonsense"])).toEqual({});
   });
 
   it("also count entries that made no message", async () => {
-    const { notifier } = makeNotifier();
+    const { manager, notifier } = makeNotifier();
     const batch = batchOf([added()]);
     const end = { ...batch.end, events: `${START_MS + 5}-3` };
     await notifier.accept([{ ...batch, end }]);
-    const { emails = "" } = notifier.cursors(["*"]);
+    const { emails = "" } = await cursorsOf(manager, ["*"]);
     expect(decodeCursor(emails)).toEqual({ queueTag: queueTag(PREFIX, "emails"), position: end });
   });
 
   it("are none of a queue whose streams are not found yet, or that is forgotten", async () => {
-    const { notifier } = makeNotifier();
-    expect(notifier.cursors(["*", "queue:emails"])).toEqual({});
+    const { manager, notifier } = makeNotifier();
+    expect(await cursorsOf(manager, ["*", "queue:emails"])).toEqual({});
     await notifier.accept([batchOf([])]);
-    expect(notifier.cursors(["*"])).toHaveProperty("emails");
+    expect(await cursorsOf(manager, ["*"])).toHaveProperty("emails");
     notifier.forget("emails");
-    expect(notifier.cursors(["*", "queue:emails"])).toEqual({});
-  });
-});
-
-describe("a viewer that comes back with its cursors", () => {
-  async function advance() {
-    const made = makeNotifier();
-    made.notifier.watch("images");
-    const old = batchOf([added()]);
-    await made.notifier.accept([old, batchOf([added()], { queue: "images" })]);
-    const before = made.notifier.cursors(["*"]);
-    await made.notifier.accept([batchOf([active()], { atMs: START_MS + 10 })]);
-    return { ...made, before: { emails: before.emails ?? "", images: before.images ?? "" } };
-  }
-
-  it("has missed what was published since, queue by queue", async () => {
-    const { notifier, before } = await advance();
-    expect(notifier.missedSince([before.emails, before.images])).toEqual(["emails"]);
-    expect(notifier.missedSince(Object.values(notifier.cursors(["*"])))).toEqual([]);
-    expect(notifier.missedSince([])).toEqual([]);
-  });
-
-  it("is told of the gap, or that nothing was missed", async () => {
-    const { manager, notifier, before } = await advance();
-    const behind = openViewer(manager, { clientId: "behind", topics: ["*"], since: [before.emails, before.images] });
-    expect(behind.greeting.slice(1)).toMatchObject([
-      { type: "gap", content: { queue: "emails", missed: null }, meta: { queue: "emails" } },
-      { type: "subscribed", content: { recovered: false, cursors: notifier.cursors(["*"]) } },
-    ]);
-    const upToDate = openViewer(manager, {
-      clientId: "up-to-date",
-      topics: ["*"],
-      since: Object.values(notifier.cursors(["*"])),
-    });
-    expect(upToDate.greeting.slice(1)).toMatchObject([{ type: "subscribed", content: { recovered: true } }]);
-  });
-
-  it("cannot be told that nothing was missed before the queue's streams are found", () => {
-    const { notifier } = makeNotifier();
-    const cursor = encodeCursor(queueTag(PREFIX, "emails"), { events: "0-0", logs: "0-0" });
-    expect(notifier.missedSince([cursor])).toEqual(["emails"]);
-  });
-
-  it.each([
-    { what: "of a queue not attached", tag: queueTag(PREFIX, "other") },
-    { what: "of a bridge with another prefix", tag: queueTag("else", "emails") },
-  ])("is told of a gap, without a queue's name, for a cursor that is $what", async ({ tag }) => {
-    const { manager, notifier, before } = await advance();
-    const cursor = encodeCursor(tag, { events: "1-0", logs: "1-0" });
-    expect(notifier.missedSince([before.images, cursor])).toEqual([null]);
-    const { greeting } = openViewer(manager, { topics: ["*"], since: [before.images, cursor] });
-    expect(greeting.slice(1)).toMatchObject([
-      { type: "gap", content: { queue: null, missed: null } },
-      { type: "subscribed", content: { recovered: false } },
-    ]);
-  });
-
-  it.each(["forged", ""])("is refused with the forged cursor %j, also next to a good one", async (cursor) => {
-    const { notifier, before } = await advance();
-    expect(() => notifier.missedSince([cursor])).toThrow(InvalidCursorError);
-    expect(() => notifier.missedSince([before.images, cursor])).toThrow(InvalidCursorError);
+    expect(await cursorsOf(manager, ["*", "queue:emails"])).toEqual({});
   });
 });
 
 describe("a line from a log channel", () => {
   it("reaches the viewers of its job, named if the job is known, and has no cursor", async () => {
     const { manager, notifier } = makeNotifier();
+    await notifier.accept([batchOf([])]);
     const viewer = openViewer(manager, { topics: ["job:emails:1"] });
+    await viewer.takeUntil("subscribed");
     await notifier.accept([batchOf([added("1", "mail")])]);
     viewer.take();
     const line = { channel: "logs", level: "warn", content: "careful", loggedAtMs: START_MS };

@@ -46,7 +46,7 @@ export function batchOf(told: readonly Told[], origin: Origin = {}): FactBatch {
   const start: Position = { events: `${atMs - 1}-0`, logs: `${atMs - 1}-0` };
   const end = { ...start };
   for (const fact of facts) end[fact.kind === "log" ? "logs" : "events"] = fact.streamId;
-  return { queue, start, end, facts };
+  return { queue, gap: null, start, end, facts };
 }
 
 /** The hash of a job as BullMQ writes it: `atm` counts the attempts that have ended. */

@@ -19,13 +19,15 @@ export interface FakeSocket extends Transport {
 }
 
 export interface FakeSocketBehaviour {
+  /** Called after every message. */
+  onSend?: (message: SentMessage) => void;
   /** Called for every protocol ping. */
   onPing?: () => void;
   /** Called when the transport is asked to close. */
   onClose?: () => void;
 }
 
-export function fakeSocket({ onPing, onClose }: FakeSocketBehaviour = {}): FakeSocket {
+export function fakeSocket({ onSend, onPing, onClose }: FakeSocketBehaviour = {}): FakeSocket {
   return {
     isFull: false,
     sent: [],
@@ -33,7 +35,9 @@ export function fakeSocket({ onPing, onClose }: FakeSocketBehaviour = {}): FakeS
     pings: 0,
     terminations: 0,
     send(bytes) {
-      this.sent.push(JSON.parse(bytes.toString()) as SentMessage);
+      const message = JSON.parse(bytes.toString()) as SentMessage;
+      this.sent.push(message);
+      onSend?.(message);
     },
     ping() {
       this.pings += 1;

@@ -3,6 +3,10 @@ import { onTestFinished } from "vitest";
 import type { Connection } from "../../../src/connections/connection.ts";
 import type { ConnectionManagerOptions, OpenOptions } from "../../../src/connections/connection-manager.ts";
 import { ConnectionManager } from "../../../src/connections/connection-manager.ts";
+import type { Frame } from "../../../src/connections/frame.ts";
+import { encodeFrame } from "../../../src/connections/frame.ts";
+import type { History } from "../../../src/connections/history.ts";
+import { NO_HISTORY } from "../../../src/connections/history.ts";
 import type { Logger } from "../../../src/logger.ts";
 import { WebSocketMessage } from "../../../src/protocol/message.ts";
 import type { FakeSocket, FakeSocketBehaviour, SentMessage } from "./fake-socket.ts";
@@ -48,6 +52,8 @@ export interface OpenViewer {
   send(message: unknown): void;
   /** Takes out what the socket has been sent since the last time. */
   take(): SentMessage[];
+  /** The same once a message of this type is among it. */
+  takeUntil(type: string): Promise<SentMessage[]>;
 }
 
 /** Opens a connection; what greeted it is taken out already, and kept in `greeting`. */
@@ -55,7 +61,14 @@ export function openViewer(
   manager: ConnectionManager,
   { behaviour, ...options }: Partial<OpenOptions> & { behaviour?: FakeSocketBehaviour } = {},
 ): OpenViewer {
-  const socket = fakeSocket(behaviour);
+  let told: () => void = () => undefined;
+  const socket = fakeSocket({
+    ...behaviour,
+    onSend: (sent) => {
+      behaviour?.onSend?.(sent);
+      told();
+    },
+  });
   const connection = manager.open(socket, {
     clientId: "viewer",
     remoteAddress: "127.0.0.1",
@@ -71,10 +84,23 @@ export function openViewer(
     greeting: socket.sent.splice(0),
     send: (message) => manager.receive(connection, Buffer.from(JSON.stringify(message)), false),
     take: () => socket.sent.splice(0),
+    takeUntil: async (type) => {
+      while (!socket.sent.some((sent) => sent.type === type)) {
+        await new Promise<void>((resolve) => {
+          told = resolve;
+        });
+      }
+      return socket.sent.splice(0);
+    },
   };
 }
 
 /** A message as the notifier would publish it. */
-export function message(type: string, content: unknown = null): WebSocketMessage {
-  return new WebSocketMessage({ type, content });
+export function message(type: string, content: unknown = null): Frame {
+  return encodeFrame(new WebSocketMessage({ type, content }));
+}
+
+/** A history that knows nothing, but for what a test says. */
+export function fakeHistory(overrides: Partial<History> = {}): History {
+  return { ...NO_HISTORY, ...overrides };
 }

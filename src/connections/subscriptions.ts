@@ -1,0 +1,231 @@
+import { BullcastError, InvalidMessageError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import { MAX_TOPICS } from "../protocol/client-message.ts";
+import { CLOSE_CODE } from "../protocol/close-code.ts";
+import type { MessageMeta } from "../protocol/message.ts";
+import type { Topic } from "../protocol/topic.ts";
+import type { RequestId } from "./client-message-router.ts";
+import { withRequest } from "./client-message-router.ts";
+import type { Connection } from "./connection.ts";
+import type { CatchUp, History } from "./history.ts";
+import { NO_HISTORY } from "./history.ts";
+import { TopicIndex } from "./topic-index.ts";
+
+/** Frames sent to connections that catch up before other work gets its turn, to all together and to one in a row. */
+const FRAMES_PER_TURN = 2000;
+const FRAMES_IN_A_ROW = 100;
+/** How long a connection may take to catch up; one that is slower than that is closed and resumes where it was. */
+const MAX_CATCH_UP_MS = 120_000;
+/** Requests that may wait for a catch-up to end. */
+const MAX_WAITING_REQUESTS = 1000;
+
+/** A connection that is being brought to the present. */
+interface CatchingUp {
+  catchUp: CatchUp;
+  topics: readonly Topic[];
+  requestId: RequestId | undefined;
+  /** When the first of the past was sent; null before that, as while Redis is away. */
+  startedAt: number | null;
+  isPreparing: boolean;
+  /** What the client asked for meanwhile; carried out in order afterwards. */
+  waiting: { run: () => void; requestId: RequestId | undefined }[];
+}
+
+type Send = (connection: Connection, type: string, content: unknown, meta?: MessageMeta) => void;
+
+/**
+ * Who is subscribed to what. A connection that wants the past is not in the index yet: its catch-up is pulled as its
+ * socket drains, so nothing is held for it, and it joins in the turn in which it reaches the present.
+ */
+export class Subscriptions {
+  readonly index = new TopicIndex<Connection>();
+  /** Where the past of the queues is asked for. */
+  history: History = NO_HISTORY;
+  readonly #send: Send;
+  readonly #logger: Logger;
+  readonly #catchingUp = new Map<Connection, CatchingUp>();
+  /** Those of them whose sockets take more. */
+  readonly #ready = new Set<Connection>();
+  #isScheduled = false;
+
+  constructor(send: Send, logger: Logger) {
+    this.#send = send;
+    this.#logger = logger;
+  }
+
+  /**
+   * Adds topics to a connection, after bringing it to the present, and says so with `subscribed`.
+   *
+   * @throws {InvalidMessageError} when the connection would have more than `MAX_TOPICS` topics, or hands back cursors
+   * although it is subscribed to something.
+   * @throws {InvalidCursorError} when a cursor cannot be read.
+   */
+  subscribe(
+    connection: Connection,
+    topics: readonly Topic[],
+    since: readonly string[] | null,
+    requestId: RequestId | undefined,
+  ): void {
+    const run = () => this.#subscribe(connection, topics, since, requestId);
+    if (!this.#waits(connection, run, requestId)) run();
+  }
+
+  /** Takes topics from a connection and says so with `unsubscribed`; topics it does not have are no error. */
+  unsubscribe(connection: Connection, topics: readonly Topic[], requestId: RequestId | undefined): void {
+    const run = () => this.#unsubscribe(connection, topics, requestId);
+    if (!this.#waits(connection, run, requestId)) run();
+  }
+
+  /** The cursors of what a connection is subscribed to; none while it catches up, as it is not there yet. */
+  cursorsOf(connection: Connection): Record<string, string> {
+    return this.#catchingUp.has(connection) ? {} : this.history.cursors(connection.topics);
+  }
+
+  /** Names what `cursorsOf` answers: connections of the same key get the same cursors. */
+  cursorsKeyOf(connection: Connection): string {
+    return this.#catchingUp.has(connection) ? "" : [...connection.topics].join("\n");
+  }
+
+  /** The socket of a connection takes more. */
+  writable(connection: Connection): void {
+    const state = this.#catchingUp.get(connection);
+    if (state && !state.isPreparing) this.#schedule(connection);
+  }
+
+  /** The connection is gone. */
+  remove(connection: Connection): void {
+    this.#catchingUp.get(connection)?.catchUp.close();
+    this.#catchingUp.delete(connection);
+    this.#ready.delete(connection);
+    for (const topic of connection.topics) this.index.delete(topic, connection);
+    this.history.interestChanged();
+  }
+
+  #subscribe(
+    connection: Connection,
+    topics: readonly Topic[],
+    since: readonly string[] | null,
+    requestId: RequestId | undefined,
+  ): void {
+    if (since && connection.topics.size > 0) {
+      throw new InvalidMessageError(
+        "since: expected only in the URL or in the first subscribe of a connection opened with watch=none",
+      );
+    }
+    if (new Set([...connection.topics, ...topics]).size > MAX_TOPICS) {
+      throw new InvalidMessageError(`topics: expected at most ${MAX_TOPICS} on one connection`);
+    }
+    const catchUp = this.history.catchUp(connection, topics, since);
+    for (const topic of topics) connection.topics.add(topic);
+    if (!catchUp) return this.#join(connection, topics, false, requestId);
+    this.#catchingUp.set(connection, { catchUp, topics, requestId, startedAt: null, isPreparing: false, waiting: [] });
+    this.#advance(connection);
+  }
+
+  #unsubscribe(connection: Connection, topics: readonly Topic[], requestId: RequestId | undefined): void {
+    for (const topic of topics) {
+      connection.topics.delete(topic);
+      this.index.delete(topic, connection);
+    }
+    this.#send(connection, "unsubscribed", { topics }, withRequest(requestId));
+    this.#logger.debug({ clientId: connection.clientId, topics }, "unsubscribed");
+    this.history.interestChanged();
+  }
+
+  #waits(connection: Connection, run: () => void, requestId: RequestId | undefined): boolean {
+    const state = this.#catchingUp.get(connection);
+    if (!state) return false;
+    if (state.waiting.length >= MAX_WAITING_REQUESTS) {
+      throw new InvalidMessageError(
+        `at most ${MAX_WAITING_REQUESTS} requests can wait until a connection has caught up`,
+      );
+    }
+    state.waiting.push({ run, requestId });
+    return true;
+  }
+
+  #schedule(connection: Connection): void {
+    this.#ready.add(connection);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#run());
+  }
+
+  /** One turn: those that are ready get their frames round by round. */
+  #run(): void {
+    this.#isScheduled = false;
+    let left = FRAMES_PER_TURN;
+    for (const connection of this.#ready) {
+      if (left <= 0) break;
+      this.#ready.delete(connection);
+      left -= 1 + this.#advance(connection);
+    }
+    const [waiting] = this.#ready;
+    if (waiting) this.#schedule(waiting);
+  }
+
+  /** Sends what the socket takes, up to a bound; answers how many frames that were. */
+  #advance(connection: Connection): number {
+    const state = this.#catchingUp.get(connection);
+    if (!state || !connection.isOpen) return 0;
+    const now = performance.now();
+    if (now - (state.startedAt ?? now) > MAX_CATCH_UP_MS) {
+      connection.close(
+        CLOSE_CODE.slowConsumer,
+        "slow consumer: catching up took too long, reconnect with your cursors",
+      );
+      return 0;
+    }
+    for (let sent = 0; sent < FRAMES_IN_A_ROW; sent += 1) {
+      if (!connection.isWritable) return sent;
+      const frame = state.catchUp.next();
+      if (frame === "unready") {
+        this.#prepare(connection, state);
+        return sent;
+      }
+      if (frame === null) {
+        this.#caughtUp(connection, state);
+        return sent;
+      }
+      state.startedAt ??= now;
+      connection.deliver(frame);
+    }
+    this.#schedule(connection);
+    return FRAMES_IN_A_ROW;
+  }
+
+  #prepare(connection: Connection, state: CatchingUp): void {
+    state.isPreparing = true;
+    void state.catchUp.prepare().then(() => {
+      state.isPreparing = false;
+      if (this.#catchingUp.get(connection) === state) this.#advance(connection);
+    });
+  }
+
+  #caughtUp(connection: Connection, { catchUp, topics, requestId, waiting }: CatchingUp): void {
+    this.#catchingUp.delete(connection);
+    this.#join(connection, topics, catchUp.recovered, requestId);
+    catchUp.joined();
+    catchUp.close();
+    for (const [index, request] of waiting.entries()) {
+      try {
+        request.run();
+      } catch (error) {
+        if (!(error instanceof BullcastError)) throw error;
+        const content = { code: "bad_message", message: error.message };
+        this.#send(connection, "error", content, withRequest(request.requestId));
+      }
+      // It catches up again: the rest waits for that.
+      const next = this.#catchingUp.get(connection);
+      if (next) return void next.waiting.push(...waiting.slice(index + 1));
+    }
+  }
+
+  #join(connection: Connection, topics: readonly Topic[], recovered: boolean, requestId: RequestId | undefined): void {
+    for (const topic of topics) this.index.add(topic, connection);
+    const content = { topics, recovered, cursors: this.history.cursors(topics) };
+    this.#send(connection, "subscribed", content, withRequest(requestId));
+    this.#logger.debug({ clientId: connection.clientId, topics, recovered }, "subscribed");
+    this.history.interestChanged();
+  }
+}

@@ -1,0 +1,277 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Connection } from "../connections/connection.ts";
+import type { Frame } from "../connections/frame.ts";
+import type { CatchUp } from "../connections/history.ts";
+import type { Topic } from "../protocol/topic.ts";
+import { parseTopic } from "../protocol/topic.ts";
+import type { Position } from "../sources/fact.ts";
+import { compareStreamIds, millisecondsOf } from "../sources/fact.ts";
+import type { JobKey } from "../sources/stream-queries.ts";
+import { decodeCursor } from "./cursor.ts";
+import { keyOf } from "./job-tracker.ts";
+import type { Told } from "./mutes.ts";
+import type { QueueHistory } from "./queue-history.ts";
+import type { LineFrame, RingEntry } from "./ring.ts";
+import type { Snapshot } from "./snapshots.ts";
+
+/** Ends whose lines are read in one step. */
+const ENDS_PER_READ = 200;
+/** Snapshots that are taken in one step; they may be large, and go out before more are taken. */
+const SNAPSHOTS_PER_READ = 20;
+/** How long a client that hands back a cursor waits for the bridge to have found its queues. */
+const MAX_SETTLE_MS = 30_000;
+/** How long to wait before Redis is asked again after it did not answer. */
+const RETRY_MS = 250;
+/** Times a snapshot is taken anew because its job has gone on meanwhile, before publishing is held up for it. */
+const MAX_TRIES = 3;
+
+/** What a catch-up needs of the notifier. */
+export interface CatchUpHost {
+  takeSnapshots(keys: readonly JobKey[]): Promise<Snapshot[]>;
+  /** The same while nothing is published. */
+  takeSnapshotsInTurn(keys: readonly JobKey[]): Promise<Snapshot[]>;
+  isStale(snapshot: Snapshot): boolean;
+  /** The frame of a snapshot that is being sent. */
+  sendSnapshot(snapshot: Snapshot): Frame;
+  /** Jobs of a queue to show again where its history since some time, epoch ms, is gone. */
+  jobsSince(queue: string, sinceMs: number): Promise<{ ids: string[]; truncated: boolean }>;
+  gapFrame(queue: string | null, missed: number | null, truncated: boolean): Frame;
+  /** The connection joins: what snapshots told it is not to be sent again. */
+  mute(job: JobKey, told: Told, connection: Connection): void;
+}
+
+/** One queue a connection wants messages of. */
+export interface Leg {
+  history: QueueHistory;
+  /** What the client has seen; null where it starts from the present. */
+  cursor: Position | null;
+  /** Whether it wants all messages of the queue. */
+  isWhole: boolean;
+  /** The jobs it wants by their ids. */
+  jobIds: ReadonlySet<string>;
+}
+
+/** What a connection is to be brought to the present of. */
+export interface Plan {
+  legs: Leg[];
+  /** Whether the client handed back cursors. */
+  hasSince: boolean;
+  /** How many of them are of queues that are not attached. */
+  unknownCursors: number;
+}
+
+/**
+ * Reads what a client hands back; the plan itself is made when it is called for, as queues may come until then.
+ *
+ * @throws {InvalidCursorError} when a cursor has not the form of one.
+ */
+export function planCatchUp(
+  histories: ReadonlyMap<string, QueueHistory>,
+  topics: readonly Topic[],
+  since: readonly string[] | null,
+): () => Plan {
+  const cursors = new Map((since ?? []).map(decodeCursor).map(({ queueTag, position }) => [queueTag, position]));
+  return () => {
+    const wanted = new Map<string, { isWhole: boolean; jobIds: Set<string> }>();
+    const want = (queue: string) => {
+      const entry = wanted.get(queue) ?? { isWhole: false, jobIds: new Set<string>() };
+      wanted.set(queue, entry);
+      return entry;
+    };
+    for (const topic of topics) {
+      const parsed = parseTopic(topic);
+      if (parsed?.kind === "all") for (const queue of histories.keys()) want(queue).isWhole = true;
+      else if (parsed?.kind === "queue") want(parsed.queue).isWhole = true;
+      else if (parsed) want(parsed.queue).jobIds.add(parsed.id);
+    }
+    const legs: Leg[] = [];
+    for (const [queue, { isWhole, jobIds }] of wanted) {
+      const history = histories.get(queue);
+      if (!history) continue;
+      // A queue that appeared while the client was away has no cursor; it has missed all of it.
+      const missedAll = since !== null && isWhole && history.isLate && history.position ? history.ring.start : null;
+      const cursor = cursors.get(history.tag) ?? missedAll;
+      if (cursor || jobIds.size > 0) legs.push({ history, cursor, isWhole, jobIds });
+    }
+    const tags = new Set([...histories.values()].map(({ tag }) => tag));
+    const unknownCursors = [...cursors.keys()].filter((tag) => !tags.has(tag)).length;
+    return { legs, hasSince: since !== null, unknownCursors };
+  };
+}
+
+interface State extends Leg {
+  /** The number of the next message; null until it is known. */
+  next: number | null;
+  /** Jobs whose snapshots are owed. */
+  owed: Set<string>;
+}
+
+/**
+ * Brings one connection to the present. It pulls the messages after its cursors from the rings its queues share; where
+ * those cannot be given any more it says so with a gap and takes snapshots instead, all or nothing for each queue.
+ */
+export class RingCatchUp implements CatchUp {
+  readonly #host: CatchUpHost;
+  readonly #connection: Connection;
+  readonly #plan: () => Plan;
+  #settled: Promise<void> | null;
+  #legs: State[] | null = null;
+  readonly #outgoing: Frame[] = [];
+  readonly #told = new Map<string, { job: JobKey; told: Told }>();
+  #recovered = false;
+  #tries = 0;
+  #isClosed = false;
+
+  /** `settled` is to be waited for before it is planned; null when nothing is. */
+  constructor(options: { host: CatchUpHost; connection: Connection; plan: () => Plan; settled: Promise<void> | null }) {
+    this.#host = options.host;
+    this.#connection = options.connection;
+    this.#plan = options.plan;
+    this.#settled = options.settled;
+  }
+
+  get recovered(): boolean {
+    return this.#recovered;
+  }
+
+  next(): Frame | "unready" | null {
+    const outgoing = this.#outgoing.shift();
+    if (outgoing) return outgoing;
+    if (!this.#legs) return "unready";
+    for (const leg of this.#legs) {
+      if (leg.history.isClosed) continue;
+      if (leg.next === null || leg.owed.size > 0 || leg.next < leg.history.ring.first) return "unready";
+      const entry = this.#nextOf(leg);
+      if (entry === "unready") return "unready";
+      if (!entry) continue;
+      this.#push(leg, entry);
+      return this.#outgoing.shift() ?? null;
+    }
+    return null;
+  }
+
+  async prepare(): Promise<void> {
+    try {
+      const legs = this.#legs ?? (await this.#begin());
+      await Promise.all(legs.map((leg) => this.#place(leg)));
+      await this.#payOwed(legs);
+      for (const leg of legs) await this.#readLines(leg);
+    } catch {
+      // Redis is away, which health says; who comes back meanwhile waits.
+      if (!this.#isClosed) await sleep(RETRY_MS);
+    }
+  }
+
+  joined(): void {
+    for (const { job, told } of this.#told.values()) this.#host.mute(job, told, this.#connection);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const { history } of this.#legs ?? []) history.pulling -= 1;
+  }
+
+  async #begin(): Promise<State[]> {
+    if (this.#settled) await Promise.race([this.#settled, sleep(MAX_SETTLE_MS, undefined, { ref: false })]);
+    const { legs, hasSince, unknownCursors } = this.#plan();
+    this.#recovered = hasSince && unknownCursors === 0;
+    for (let gap = 0; gap < unknownCursors; gap += 1) this.#outgoing.push(this.#host.gapFrame(null, null, false));
+    this.#legs = legs.map((leg) => ({ ...leg, next: null, owed: new Set(leg.cursor ? [] : leg.jobIds) }));
+    if (!this.#isClosed) for (const { history } of this.#legs) history.pulling += 1;
+    return this.#legs;
+  }
+
+  /** Finds where a leg begins; it may have lost its place since, to newer messages or to a gap. */
+  async #place(leg: State): Promise<void> {
+    const { history } = leg;
+    const isLost = leg.next !== null && leg.next < history.ring.first;
+    if (leg.next !== null && !isLost) return;
+    if (!leg.cursor) {
+      if (isLost) for (const id of leg.jobIds) leg.owed.add(id);
+      leg.next = history.ring.end;
+      return;
+    }
+    const reached = isLost ? null : await history.reach(leg.cursor);
+    // What was dropped since is gone for it too.
+    if (reached !== null && reached >= history.ring.first) leg.next = reached;
+    else if (!history.isClosed) await this.#giveUp(leg, leg.cursor);
+  }
+
+  /** Messages since a cursor are gone: says so, and shows how things stand instead. */
+  async #giveUp(leg: State, cursor: Position): Promise<void> {
+    const { history } = leg;
+    const { ids, truncated } = leg.isWhole
+      ? await this.#host.jobsSince(history.queue, millisecondsOf(cursor.events))
+      : { ids: [], truncated: false };
+    this.#recovered = false;
+    this.#outgoing.push(this.#host.gapFrame(history.queue, null, truncated));
+    leg.owed = new Set([...leg.jobIds, ...ids]);
+    leg.cursor = null;
+    leg.next = history.ring.end;
+  }
+
+  /** Takes the snapshots that are owed, again where a job has gone on before its snapshot came. */
+  async #payOwed(legs: readonly State[]): Promise<void> {
+    const owed = legs.flatMap(({ history: { queue }, owed: ids }) => [...ids].map((jobId) => ({ queue, jobId })));
+    const keys = owed.slice(0, SNAPSHOTS_PER_READ);
+    if (keys.length === 0) return;
+    this.#tries += 1;
+    const isHeldUp = this.#tries > MAX_TRIES;
+    const snapshots = await (isHeldUp ? this.#host.takeSnapshotsInTurn(keys) : this.#host.takeSnapshots(keys));
+    for (const snapshot of snapshots) {
+      const { job, told } = snapshot;
+      const leg = legs.find(({ history }) => history.queue === job.queue);
+      // Held up, nothing but a line of its own log can have overtaken it.
+      if (!leg?.owed.has(job.jobId) || (!isHeldUp && this.#host.isStale(snapshot))) continue;
+      this.#tries = 0;
+      leg.owed.delete(job.jobId);
+      this.#told.set(keyOf(job), { job, told });
+      this.#outgoing.push(this.#host.sendSnapshot(snapshot));
+    }
+  }
+
+  /** Reads the lines that go before the next ends, where nobody was there to see them. */
+  async #readLines(leg: State): Promise<void> {
+    const { ring } = leg.history;
+    const ends: number[] = [];
+    for (let number = leg.next ?? ring.end; number < ring.end && ends.length < ENDS_PER_READ; number += 1) {
+      const entry = ring.at(number);
+      if (entry?.lines === null && this.#wants(leg, entry)) ends.push(number);
+    }
+    if (ends.length > 0) await leg.history.readLines(ends);
+  }
+
+  /** The next message of a leg that the connection wants; its place moves on behind it. */
+  #nextOf(leg: State): RingEntry | "unready" | null {
+    const { ring } = leg.history;
+    while (leg.next !== null && leg.next < ring.end) {
+      const entry = ring.at(leg.next);
+      if (!entry) return "unready";
+      const isWanted = this.#wants(leg, entry);
+      if (isWanted && entry.lines === null) return "unready";
+      leg.next += 1;
+      if (isWanted) return entry;
+    }
+    return null;
+  }
+
+  #push({ history: { queue } }: State, { jobId, lines, frame }: RingEntry): void {
+    const told = jobId === null ? undefined : this.#told.get(keyOf({ queue, jobId }))?.told;
+    for (const line of lines ?? []) if (!isLineTold(line, told)) this.#outgoing.push(line.frame);
+    this.#outgoing.push(frame);
+  }
+
+  #wants({ history: { queue }, cursor, isWhole, jobIds }: State, entry: RingEntry): boolean {
+    const { stream, jobId } = entry;
+    if (!isWhole && (jobId === null || !jobIds.has(jobId))) return false;
+    if (stream && cursor && compareStreamIds(entry[stream], cursor[stream]) <= 0) return false;
+    const told = jobId === null ? undefined : this.#told.get(keyOf({ queue, jobId }))?.told;
+    if (!told) return true;
+    return stream ? compareStreamIds(entry[stream], told.position[stream]) > 0 : !isLineTold(entry, told);
+  }
+}
+
+function isLineTold({ line }: Pick<LineFrame, "line">, told: Told | undefined): boolean {
+  return told !== undefined && line !== null && line < told.lines;
+}

@@ -1,0 +1,248 @@
+import type { ConnectionManager } from "../connections/connection-manager.ts";
+import type { Frame } from "../connections/frame.ts";
+import type { Logger } from "../logger.ts";
+import { WebSocketMessage } from "../protocol/message.ts";
+import type { Topic } from "../protocol/topic.ts";
+import { parseTopic } from "../protocol/topic.ts";
+import type { Gap } from "../sources/fact.ts";
+import type { JobKey } from "../sources/stream-queries.ts";
+import type { JobTracker } from "./job-tracker.ts";
+import { keyOf } from "./job-tracker.ts";
+import { topicsOf } from "./messages.ts";
+import type { Mutes } from "./mutes.ts";
+import type { Snapshot } from "./snapshots.ts";
+import { toIso } from "./translate.ts";
+
+/** Holes of one queue within this time are told as one gap. */
+const EPISODE_MS = 1000;
+/** How often watched jobs are compared with their hashes; of queues that keep few events at every round. */
+const ROUND_MS = 5000;
+const ROUNDS_BETWEEN = 6;
+/** Jobs compared in one round, and shown again in one. */
+const JOBS_PER_ROUND = 1000;
+const SNAPSHOTS_PER_ROUND = 200;
+/** How long an end may be on its way before a job is said to differ from what was told. */
+const ON_ITS_WAY_MS = 1000;
+
+export interface HealerOptions {
+  manager: ConnectionManager;
+  tracker: JobTracker;
+  mutes: Mutes;
+  probe: (keys: readonly JobKey[]) => Promise<{ exists: boolean; finished: boolean }[]>;
+  jobsSince: (queue: string, sinceMs: number) => Promise<{ ids: string[]; truncated: boolean }>;
+  /** Takes snapshots; called only while nothing is published. */
+  takeSnapshots: (keys: readonly JobKey[]) => Promise<Snapshot[]>;
+  sendSnapshot: (snapshot: Snapshot) => Frame;
+  /** Keeps a message that is in no stream for those who come back. */
+  keep: (job: JobKey, frame: Frame) => void;
+  /** Whether the end of a job has been told. */
+  hasEnded: (job: JobKey) => boolean;
+  /** Whether BullMQ keeps so few events of the queue that some may be lost at any time. */
+  isShort: (queue: string) => boolean;
+  isAttached: (queue: string) => boolean;
+  queues: () => Iterable<string>;
+  /** Has the streams of a queue looked at for holes: entries that were trimmed away with nothing after them. */
+  recheck: (queue: string) => void;
+  /** Whether a snapshot includes entries of its queue that have not been published yet. */
+  isAhead: (snapshot: Snapshot) => boolean;
+  /** Runs something while nothing is published. */
+  inTurn: <Result>(run: () => Promise<Result>) => Promise<Result>;
+  now: () => number;
+  logger: Logger;
+}
+
+/** A gap that is being told, or that waits until the one before has been. */
+interface Episode {
+  endsAt: number;
+  missed: number | null;
+  sinceMs: number;
+  isPending: boolean;
+}
+
+/** Tells live viewers of history that is gone, and shows them how things stand; finds what no event has told. */
+export class Healer {
+  readonly #options: HealerOptions;
+  readonly #episodes = new Map<string, Episode>();
+  /** Jobs that differed from what was told when they were last compared. */
+  #suspects = new Map<string, JobKey>();
+  #timer: NodeJS.Timeout | undefined;
+  #round = 0;
+  /** Where the next round begins when there are too many jobs for one. */
+  #offset = 0;
+  #isRunning = false;
+
+  constructor(options: HealerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => void this.#compareRound(), ROUND_MS).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const episode of this.#episodes.values()) episode.isPending = false;
+  }
+
+  /** History of a queue since some time, epoch ms, is gone. MUST be called while nothing is published. */
+  async tell(queue: string, { missed }: Gap, sinceMs: number): Promise<void> {
+    const episode = this.#episodes.get(queue);
+    const now = performance.now();
+    if (!episode || episode.endsAt <= now) {
+      this.#episodes.set(queue, { endsAt: now + EPISODE_MS, missed: 0, sinceMs, isPending: false });
+      return this.#heal(queue, missed, sinceMs);
+    }
+    episode.missed = episode.missed === null || missed === null ? null : episode.missed + missed;
+    if (episode.isPending) return;
+    episode.isPending = true;
+    setTimeout(() => this.#endEpisode(queue, episode), episode.endsAt - now).unref();
+  }
+
+  #endEpisode(queue: string, { missed, sinceMs, isPending }: Episode): void {
+    this.#episodes.delete(queue);
+    if (isPending) void this.#options.inTurn(() => this.tell(queue, { missed }, sinceMs));
+  }
+
+  async #heal(queue: string, missed: number | null, sinceMs: number): Promise<void> {
+    const { manager, logger } = this.#options;
+    const jobIds = this.#watchedById(queue);
+    const queueTopics = topicsOf(queue, null);
+    const isViewed = manager.isWatched(queueTopics);
+    logger.warn({ queue, missed }, "events were gone before they could be read; showing how the jobs stand instead");
+    if (!isViewed && jobIds.length === 0) return;
+    let truncated = false;
+    const shown = new Set(jobIds);
+    try {
+      if (isViewed) {
+        const since = await this.#options.jobsSince(queue, sinceMs);
+        truncated = since.truncated;
+        for (const id of since.ids) shown.add(id);
+        for (const { queue: other, jobId } of this.#options.tracker.unended()) if (other === queue) shown.add(jobId);
+      }
+      truncated ||= shown.size > SNAPSHOTS_PER_ROUND;
+    } catch (error) {
+      truncated = true;
+      logger.debug({ queue, reason: String(error) }, "jobs to show again not found");
+    }
+    const topics: Topic[] = [...queueTopics, ...jobIds.flatMap((id) => topicsOf(queue, id).slice(-1))];
+    manager.publish(manager.encode(gapMessage(queue, missed, truncated)), topics);
+    const keys = [...shown].slice(0, SNAPSHOTS_PER_ROUND).map((jobId) => ({ queue, jobId }));
+    try {
+      await this.#show(keys);
+    } catch (error) {
+      // They are compared with their hashes until that works.
+      for (const key of keys) this.#suspects.set(keyOf(key), key);
+      logger.debug({ queue, reason: String(error) }, "jobs not shown again yet");
+    }
+  }
+
+  /** Sends how jobs stand to those who watch them; of one that is gone without a trace, that it was removed. */
+  async #show(keys: readonly JobKey[]): Promise<void> {
+    const { manager, mutes, tracker, now } = this.#options;
+    for (const snapshot of await this.#options.takeSnapshots(keys)) {
+      const { job, content, told } = snapshot;
+      const topics = topicsOf(job.queue, job.jobId);
+      const before = tracker.get(keyOf(job));
+      if (content.state === "unknown" && before) {
+        if (before.phase === "ended" || before.phase === "unknown") continue;
+        if (this.#options.isAhead(snapshot)) {
+          // Its end may be on its way.
+          this.#suspects.set(keyOf(job), job);
+          continue;
+        }
+        const meta = { queue: job.queue, task_id: job.jobId, name: before.name };
+        const timestamp = toIso(Math.max(now(), before.atMs));
+        const frame = manager.encode(new WebSocketMessage({ type: "task_removed", meta, timestamp }));
+        this.#options.keep(job, frame);
+        manager.publish(frame, topics);
+        tracker.learn(job, { phase: "ended", name: before.name, attemptsMade: null, atMs: now() });
+        continue;
+      }
+      const connections = manager.subscribers(topics);
+      manager.publish(this.#options.sendSnapshot(snapshot), topics);
+      if (connections.size > 0) mutes.add(keyOf(job), told, connections);
+    }
+  }
+
+  /** Compares watched jobs with their hashes now, for example as some were cleaned away. */
+  compareSoon(queue: string): void {
+    void this.#compare([queue]);
+  }
+
+  async #compareRound(): Promise<void> {
+    this.#round += 1;
+    const isLongRound = this.#round % ROUNDS_BETWEEN === 0;
+    const { queues, isShort, manager, recheck } = this.#options;
+    for (const queue of queues()) if (isShort(queue) && manager.isWatched(topicsOf(queue, null))) recheck(queue);
+    await this.#compare(isLongRound ? null : "short");
+  }
+
+  async #compare(queues: readonly string[] | "short" | null): Promise<void> {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    try {
+      const isDue = (queue: string) =>
+        queues === null || (queues === "short" ? this.#options.isShort(queue) : queues.includes(queue));
+      const suspects = await this.#differing([...this.#suspects.values(), ...this.#watched(isDue)]);
+      this.#suspects = new Map();
+      if (suspects.length === 0) return;
+      // An end that was written a moment ago is on its way by itself.
+      await new Promise((resolve) => setTimeout(resolve, ON_ITS_WAY_MS).unref());
+      const left = await this.#differing(suspects);
+      if (left.length > 0) await this.#options.inTurn(() => this.#show(left.slice(0, SNAPSHOTS_PER_ROUND)));
+    } catch (error) {
+      this.#options.logger.debug({ reason: String(error) }, "jobs not compared with their hashes");
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  /** Those whose end has not been told although their hashes say they are finished, or are gone. */
+  async #differing(keys: readonly JobKey[]): Promise<JobKey[]> {
+    const open = keys.filter((key) => !this.#options.hasEnded(key));
+    if (open.length === 0) return [];
+    const states = await this.#options.probe(open);
+    return open.filter((key, index) => {
+      const state = states[index];
+      if (!state || this.#options.hasEnded(key)) return false;
+      // One that is said to be nowhere, and still is.
+      const isNowhere = !state.exists && this.#options.tracker.get(keyOf(key))?.phase === "unknown";
+      return (state.finished || !state.exists) && !isNowhere;
+    });
+  }
+
+  /** Jobs somebody watches, by their ids or by their queues, whose ends have not been told. */
+  #watched(isDue: (queue: string) => boolean): JobKey[] {
+    const { manager, tracker, isAttached } = this.#options;
+    const watched = new Map<string, JobKey>();
+    const add = (key: JobKey) => {
+      if (tracker.get(keyOf(key))?.phase !== "ended") watched.set(keyOf(key), key);
+    };
+    for (const topic of manager.topics) {
+      const parsed = parseTopic(topic);
+      if (parsed?.kind === "job" && isDue(parsed.queue) && isAttached(parsed.queue)) {
+        add({ queue: parsed.queue, jobId: parsed.id });
+      }
+    }
+    for (const { queue, jobId } of tracker.unended()) {
+      if (isDue(queue) && manager.isWatched(topicsOf(queue, null))) add({ queue, jobId });
+    }
+    const jobs = [...watched.values()];
+    if (jobs.length <= JOBS_PER_ROUND) return jobs;
+    const start = this.#offset % jobs.length;
+    this.#offset = start + JOBS_PER_ROUND;
+    return [...jobs.slice(start), ...jobs.slice(0, start)].slice(0, JOBS_PER_ROUND);
+  }
+
+  #watchedById(queue: string): string[] {
+    return [...this.#options.manager.topics].flatMap((topic) => {
+      const parsed = parseTopic(topic);
+      return parsed?.kind === "job" && parsed.queue === queue ? [parsed.id] : [];
+    });
+  }
+}
+
+/** Says that messages of a queue are gone; a null queue is one that is not attached. */
+export function gapMessage(queue: string | null, missed: number | null, truncated: boolean): WebSocketMessage {
+  return new WebSocketMessage({ type: "gap", content: { queue, missed, truncated }, meta: { queue } });
+}

@@ -1,0 +1,102 @@
+import type { ConnectionManager } from "../connections/connection-manager.ts";
+import type { Logger } from "../logger.ts";
+import { parseTopic } from "../protocol/topic.ts";
+import type { JobKey } from "../sources/stream-queries.ts";
+import type { JobTracker } from "./job-tracker.ts";
+import { jobKeyOf, keyOf } from "./job-tracker.ts";
+import { topicsOf } from "./messages.ts";
+
+/** Changes within this time are taken together, ms; with very many topics longer, so that choosing stays a small part. */
+const SETTLE_MS = 5;
+const SHARE = 20;
+
+export interface LogTailsOptions {
+  manager: ConnectionManager;
+  tracker: JobTracker;
+  /** Most jobs tailed at a time. */
+  maxTailedJobs: number;
+  tail: (jobs: readonly JobKey[]) => void;
+  /** The queues that are attached. */
+  queues: () => Iterable<string>;
+  /** The jobs a queue has at work. */
+  activeJobs: (queue: string) => Promise<string[]>;
+  lookForLogs: (queue: string) => Promise<void>;
+  logger: Logger;
+}
+
+/** Chooses whose logs are followed: jobs at work that are watched by their ids first, then those of viewed queues. */
+export class LogTails {
+  readonly #options: LogTailsOptions;
+  /** Queues that somebody watches, whose jobs at work are known. */
+  readonly #known = new Set<string>();
+  #settleMs = SETTLE_MS;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: LogTailsOptions) {
+    this.#options = options;
+  }
+
+  /** Jobs have begun or ended, or somebody watches other topics: the choice is made anew in a moment. */
+  changed(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      const startedAt = performance.now();
+      this.#choose();
+      this.#settleMs = Math.max(SETTLE_MS, SHARE * (performance.now() - startedAt));
+    }, this.#settleMs).unref();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #choose(): void {
+    const { manager, tracker, maxTailedJobs, tail } = this.#options;
+    const byId = new Set<string>();
+    const watchedQueues = new Set<string>();
+    for (const topic of manager.topics) {
+      const parsed = parseTopic(topic);
+      if (parsed?.kind === "job") byId.add(keyOf({ queue: parsed.queue, jobId: parsed.id }));
+      if (parsed && parsed.kind !== "all") watchedQueues.add(parsed.queue);
+    }
+    for (const queue of this.#options.queues()) {
+      if (manager.isWatched(topicsOf(queue, null))) watchedQueues.add(queue);
+    }
+    if (maxTailedJobs > 0) void this.#meet(watchedQueues);
+    const chosen: JobKey[] = [];
+    for (const wantsById of [true, false]) {
+      for (const key of tracker.active) {
+        if (chosen.length >= maxTailedJobs) break;
+        const job = jobKeyOf(key);
+        if (byId.has(key) !== wantsById || tracker.get(key)?.hasLogStream) continue;
+        if (wantsById || manager.isWatched(topicsOf(job.queue, null))) chosen.push(job);
+      }
+    }
+    tail(chosen);
+  }
+
+  /** Asks which jobs are at work in queues that have found their first viewer: they may have begun long ago. */
+  async #meet(watchedQueues: ReadonlySet<string>): Promise<void> {
+    for (const queue of this.#known) if (!watchedQueues.has(queue)) this.#known.delete(queue);
+    const attached = new Set(this.#options.queues());
+    const met = [...watchedQueues].filter((queue) => attached.has(queue) && !this.#known.has(queue));
+    for (const queue of met) this.#known.add(queue);
+    const { tracker, logger } = this.#options;
+    await Promise.all(
+      met.map(async (queue) => {
+        try {
+          await this.#options.lookForLogs(queue);
+          for (const jobId of await this.#options.activeJobs(queue)) {
+            const phase = tracker.get(keyOf({ queue, jobId }))?.phase ?? "unknown";
+            if (phase !== "unknown") continue;
+            tracker.learn({ queue, jobId }, { phase: "active", name: null, attemptsMade: null, atMs: 0 });
+            this.changed();
+          }
+        } catch (error) {
+          this.#known.delete(queue);
+          logger.debug({ queue, reason: String(error) }, "jobs at work not found");
+        }
+      }),
+    );
+  }
+}

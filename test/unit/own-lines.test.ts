@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+import { active, added, batchOf, completed, START_MS } from "./support/facts.ts";
+import { openViewer } from "./support/manager.ts";
+import { cursorAt, makeNotifier, watchAll } from "./support/notifier.ts";
+
+describe("a line of a job's own log", () => {
+  const lines = [
+    { line: 0, content: "first" },
+    { line: 1, content: "second" },
+  ];
+
+  it("reaches the viewers of its job with its number and without a cursor", async () => {
+    const { manager, notifier } = makeNotifier({ now: () => START_MS });
+    const viewer = watchAll(manager);
+    await notifier.accept([batchOf([added(), active()])]);
+    viewer.take();
+    notifier.acceptLogLines({ queue: "emails", jobId: "1", lines });
+    expect(viewer.take()).toEqual(
+      lines.map(({ line, content }) => ({
+        type: "logs",
+        content,
+        meta: { queue: "emails", task_id: "1", name: "mail", attempt: 1, level: null, logged_at: null, line },
+        timestamp: new Date(START_MS + 1).toISOString(),
+      })),
+    );
+  });
+
+  it("comes before the end of its job when it is read with that, and is late after it", async () => {
+    const { manager, notifier } = makeNotifier({
+      logEnds: async (jobs) => new Map(jobs.map((job) => [`${job.queue}:${job.jobId}`, { ...job, lines }])),
+    });
+    const viewer = watchAll(manager);
+    await notifier.accept([batchOf([added(), active(), completed("x")])]);
+    notifier.acceptLogLines({ queue: "emails", jobId: "1", lines: [{ line: 2, content: "late" }] });
+    expect(viewer.take().map(({ type, content, meta }) => [type, content, meta.late])).toEqual([
+      ["task_added", null, undefined],
+      ["task_active", null, undefined],
+      ["logs", "first", undefined],
+      ["logs", "second", undefined],
+      ["task_success", "x", undefined],
+      ["logs", "late", true],
+    ]);
+  });
+
+  it("is read for who comes back later, when nobody watched as its job ended", async () => {
+    const asked: string[] = [];
+    const { manager, notifier } = makeNotifier({
+      logEnds: async (jobs) => {
+        asked.push(...jobs.map(({ jobId }) => jobId));
+        return new Map(jobs.map((job) => [`${job.queue}:${job.jobId}`, { ...job, lines }]));
+      },
+    });
+    const batch = batchOf([added(), active(), completed("x")]);
+    await notifier.accept([batch]);
+    expect(asked).toEqual([]);
+    for (const clientId of ["first", "second"]) {
+      const viewer = openViewer(manager, { clientId, topics: ["*"], since: [cursorAt(batch.start)] });
+      expect((await viewer.takeUntil("subscribed")).map(({ type, content }) => [type, content]).slice(1, -1)).toEqual([
+        ["task_active", null],
+        ["logs", "first"],
+        ["logs", "second"],
+        ["task_success", "x"],
+      ]);
+    }
+    expect(asked).toEqual(["1"]);
+  });
+});
