@@ -3,14 +3,13 @@ import type { Connection } from "../connections/connection.ts";
 import type { Frame } from "../connections/frame.ts";
 import type { CatchUp } from "../connections/history.ts";
 import type { Topic } from "../protocol/topic.ts";
-import { parseTopic } from "../protocol/topic.ts";
 import type { Position } from "../sources/fact.ts";
 import { compareStreamIds, millisecondsOf } from "../sources/fact.ts";
 import type { JobKey } from "../sources/stream-queries.ts";
-import { decodeCursor } from "./cursor.ts";
+import type { Leg, Plan } from "./catch-up-plan.ts";
 import { keyOf } from "./job-tracker.ts";
+import { topicsOf } from "./messages.ts";
 import type { Told } from "./mutes.ts";
-import type { QueueHistory } from "./queue-history.ts";
 import type { LineFrame, RingEntry } from "./ring.ts";
 import type { Snapshot } from "./snapshots.ts";
 
@@ -22,6 +21,8 @@ const SNAPSHOTS_PER_READ = 20;
 const MAX_SETTLE_MS = 30_000;
 /** How long to wait before Redis is asked again after it did not answer. */
 const RETRY_MS = 250;
+/** How long publishing may take to come to where a snapshot was taken. */
+const READING_PATIENCE_MS = 1000;
 /** Times a snapshot is taken anew because its job has gone on meanwhile, before publishing is held up for it. */
 const MAX_TRIES = 3;
 
@@ -40,65 +41,6 @@ export interface CatchUpHost {
   mute(job: JobKey, told: Told, connection: Connection): void;
 }
 
-/** One queue a connection wants messages of. */
-export interface Leg {
-  history: QueueHistory;
-  /** What the client has seen; null where it starts from the present. */
-  cursor: Position | null;
-  /** Whether it wants all messages of the queue. */
-  isWhole: boolean;
-  /** The jobs it wants by their ids. */
-  jobIds: ReadonlySet<string>;
-}
-
-/** What a connection is to be brought to the present of. */
-export interface Plan {
-  legs: Leg[];
-  /** Whether the client handed back cursors. */
-  hasSince: boolean;
-  /** How many of them are of queues that are not attached. */
-  unknownCursors: number;
-}
-
-/**
- * Reads what a client hands back; the plan itself is made when it is called for, as queues may come until then.
- *
- * @throws {InvalidCursorError} when a cursor has not the form of one.
- */
-export function planCatchUp(
-  histories: ReadonlyMap<string, QueueHistory>,
-  topics: readonly Topic[],
-  since: readonly string[] | null,
-): () => Plan {
-  const cursors = new Map((since ?? []).map(decodeCursor).map(({ queueTag, position }) => [queueTag, position]));
-  return () => {
-    const wanted = new Map<string, { isWhole: boolean; jobIds: Set<string> }>();
-    const want = (queue: string) => {
-      const entry = wanted.get(queue) ?? { isWhole: false, jobIds: new Set<string>() };
-      wanted.set(queue, entry);
-      return entry;
-    };
-    for (const topic of topics) {
-      const parsed = parseTopic(topic);
-      if (parsed?.kind === "all") for (const queue of histories.keys()) want(queue).isWhole = true;
-      else if (parsed?.kind === "queue") want(parsed.queue).isWhole = true;
-      else if (parsed) want(parsed.queue).jobIds.add(parsed.id);
-    }
-    const legs: Leg[] = [];
-    for (const [queue, { isWhole, jobIds }] of wanted) {
-      const history = histories.get(queue);
-      if (!history) continue;
-      // A queue that appeared while the client was away has no cursor; it has missed all of it.
-      const missedAll = since !== null && isWhole && history.isLate && history.position ? history.ring.start : null;
-      const cursor = cursors.get(history.tag) ?? missedAll;
-      if (cursor || jobIds.size > 0) legs.push({ history, cursor, isWhole, jobIds });
-    }
-    const tags = new Set([...histories.values()].map(({ tag }) => tag));
-    const unknownCursors = [...cursors.keys()].filter((tag) => !tags.has(tag)).length;
-    return { legs, hasSince: since !== null, unknownCursors };
-  };
-}
-
 interface State extends Leg {
   /** The number of the next message; null until it is known. */
   next: number | null;
@@ -113,6 +55,8 @@ interface State extends Leg {
 export class RingCatchUp implements CatchUp {
   readonly #host: CatchUpHost;
   readonly #connection: Connection;
+  /** What it was subscribed to before. */
+  readonly #liveTopics: ReadonlySet<Topic>;
   readonly #plan: () => Plan;
   #settled: Promise<void> | null;
   #legs: State[] | null = null;
@@ -126,6 +70,7 @@ export class RingCatchUp implements CatchUp {
   constructor(options: { host: CatchUpHost; connection: Connection; plan: () => Plan; settled: Promise<void> | null }) {
     this.#host = options.host;
     this.#connection = options.connection;
+    this.#liveTopics = new Set(options.connection.topics);
     this.#plan = options.plan;
     this.#settled = options.settled;
   }
@@ -219,6 +164,7 @@ export class RingCatchUp implements CatchUp {
     this.#tries += 1;
     const isHeldUp = this.#tries > MAX_TRIES;
     const snapshots = await (isHeldUp ? this.#host.takeSnapshotsInTurn(keys) : this.#host.takeSnapshots(keys));
+    const paid: Snapshot[] = [];
     for (const snapshot of snapshots) {
       const { job, told } = snapshot;
       const leg = legs.find(({ history }) => history.queue === job.queue);
@@ -227,8 +173,28 @@ export class RingCatchUp implements CatchUp {
       this.#tries = 0;
       leg.owed.delete(job.jobId);
       this.#told.set(keyOf(job), { job, told });
-      this.#outgoing.push(this.#host.sendSnapshot(snapshot));
+      const frame = this.#host.sendSnapshot(snapshot);
+      if (!this.#isLive(job)) {
+        this.#outgoing.push(frame);
+        paid.push(snapshot);
+        continue;
+      }
+      // It gets the job's messages already: none of them may come between.
+      this.#connection.deliver(frame);
+      this.#host.mute(job, told, this.#connection);
     }
+    // Cursors it is given then lie behind what the snapshots told, so that none of that is given again on a resume.
+    await Promise.all(
+      paid.map(({ job: { queue }, told: { position } }) => {
+        const history = legs.find((leg) => leg.history.queue === queue)?.history;
+        return history?.published(position, READING_PATIENCE_MS);
+      }),
+    );
+  }
+
+  /** Whether the connection was subscribed to a job's messages before. */
+  #isLive({ queue, jobId }: JobKey): boolean {
+    return topicsOf(queue, jobId).some((topic) => this.#liveTopics.has(topic));
   }
 
   /** Reads the lines that go before the next ends, where nobody was there to see them. */
@@ -265,6 +231,7 @@ export class RingCatchUp implements CatchUp {
   #wants({ history: { queue }, cursor, isWhole, jobIds }: State, entry: RingEntry): boolean {
     const { stream, jobId } = entry;
     if (!isWhole && (jobId === null || !jobIds.has(jobId))) return false;
+    if (this.#liveTopics.size > 0 && topicsOf(queue, jobId).some((topic) => this.#liveTopics.has(topic))) return false;
     if (stream && cursor && compareStreamIds(entry[stream], cursor[stream]) <= 0) return false;
     const told = jobId === null ? undefined : this.#told.get(keyOf({ queue, jobId }))?.told;
     if (!told) return true;

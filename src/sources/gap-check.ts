@@ -38,8 +38,8 @@ export async function checkGaps(queries: StreamQueries, suspects: readonly Suspe
     const { lastId, added, length, exists } = answer.state;
     // With nothing left to read, reading would never come to where the stream stands.
     if (exists && length === 0 && unread.length === 0) feed.skipTo(stream, lastId);
-    // Where nothing came after what was read, the count is certain.
     if (added === null) feed.setUncounted(stream);
-    else if (lastId === (unread.at(-1) ?? feed.markOf(stream).id)) feed.setAdded(stream, added - unread.length);
+    // Where nothing came after what was read, the count is certain: more than was read has been lost on the way.
+    else if (lastId === (unread.at(-1) ?? feed.markOf(stream).id)) feed.recount(stream, added - unread.length);
   }
 }

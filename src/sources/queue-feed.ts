@@ -17,6 +17,9 @@ const SAFE_LENGTH = 2 * READ_COUNT;
 /** Silence of a stream after which its next entries are looked at for holes, ms. */
 const PAUSE_MS = 1000;
 
+/** How often what was read of a busy stream is counted: anybody may trim it between two reads. */
+const RECOUNT_MS = 1000;
+
 /** One entry as Redis returns it: id, then names and values in turn. */
 export type RawEntry = [id: StreamId, flat: string[]];
 
@@ -33,6 +36,8 @@ interface StreamCounters {
   isCounted: boolean;
   /** When the newest entry was taken, ms of the monotonic clock. */
   lastTakenAt: number;
+  /** When the count was last compared with Redis' own. */
+  recountedAt: number;
 }
 
 const PARSERS: Record<StreamName, EntryParser> = { events: parseEventEntry, logs: parseLogEntry };
@@ -111,7 +116,9 @@ export class QueueFeed {
     if (this.isDoubtful || (added === null && isCounted)) return true;
     if (entries.length === 0) return false;
     if (entries.length === READ_COUNT || (stream === "events" && this.isShort)) return true;
-    return performance.now() - this.#counters[stream].lastTakenAt > PAUSE_MS;
+    const { lastTakenAt, recountedAt } = this.#counters[stream];
+    const now = performance.now();
+    return now - lastTakenAt > PAUSE_MS || (isCounted && now - recountedAt > RECOUNT_MS);
   }
 
   /** History is missing after the position; the next batch says so. */
@@ -125,9 +132,13 @@ export class QueueFeed {
     this.#gap = { missed: before?.missed === null || missed === null ? null : (before?.missed ?? 0) + missed };
   }
 
-  /** How many entries had ever been added up to the position. */
-  setAdded(stream: StreamName, added: number): void {
-    this.#counters[stream].added = added;
+  /** How many entries had ever been added up to the position; more than were read is a hole that lies behind it. */
+  recount(stream: StreamName, added: number): void {
+    const counters = this.#counters[stream];
+    const missed = counters.added === null ? 0 : added - counters.added;
+    if (missed > 0) this.tellHole(stream, { missed, mark: { ...this.markOf(stream), added } });
+    counters.added = added;
+    counters.recountedAt = performance.now();
   }
 
   /** There is nothing to read up to an id. */
@@ -209,7 +220,16 @@ export class QueueFeed {
 
 function newCounters(logger: Logger): StreamCounters {
   const malformed = new MalformedCounter(logger);
-  return { lagMs: null, malformed, gaps: 0, isEntry: false, added: null, isCounted: true, lastTakenAt: -PAUSE_MS };
+  return {
+    lagMs: null,
+    malformed,
+    gaps: 0,
+    isEntry: false,
+    added: null,
+    isCounted: true,
+    lastTakenAt: -PAUSE_MS,
+    recountedAt: 0,
+  };
 }
 
 function partOf(stream: StreamName, raw: readonly RawEntry[]): StreamPart {

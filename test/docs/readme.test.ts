@@ -20,7 +20,7 @@ import { codeBlocks, namedBlock, readDocument } from "./documents.ts";
 const README = readDocument("README.md");
 
 /** Runs one of the README's programs as it stands there, with the rest of a file around it if given. */
-function runBlock(name: string, { port = 0, more = "" } = {}): ChildProcess {
+function runBlock(name: string, { port = 0, more = "", url = "" } = {}): ChildProcess {
   // Inside the package, so that it can be imported by its own name.
   const folder = mkdtempSync(fileURLToPath(new URL("./.run-", import.meta.url)));
   const file = join(folder, name);
@@ -28,7 +28,13 @@ function runBlock(name: string, { port = 0, more = "" } = {}): ChildProcess {
   const child = fork(file, [], {
     execArgv: [],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
-    env: { ...process.env, REDIS_URL: inject("redisUrl"), PORT: String(port), BULLCAST_ADMIN_TOKEN: "secret" },
+    env: {
+      ...process.env,
+      REDIS_URL: inject("redisUrl"),
+      PORT: String(port),
+      BULLCAST_ADMIN_TOKEN: "secret",
+      BULLCAST_URL: url,
+    },
   });
   onTestFinished(async () => {
     child.kill("SIGKILL");
@@ -107,6 +113,17 @@ test("a page's whole code", async () => {
 
   await expect.poll(() => lines.join("\n"), { timeout: 10_000 }).toContain("job 1 is done");
   expect(lines).toEqual(expect.arrayContaining(["job 1 is at 40 %", "job 1 failed attempt 1: greylisted"]));
+});
+
+test("the client's program says how a job ended", async () => {
+  const { wsUrl, prefix } = await startBridge({ queues: ["emails"] });
+  await startStockWorker({ queue: "emails", prefix, redisUrl: inject("redisUrl") });
+  const queue = new Queue("emails", { prefix, connection: { url: inject("redisUrl") } });
+  onTestFinished(() => queue.close());
+  await queue.add("welcome", { progress: [40], result: { sent: true } });
+  const child = runBlock("client.js", { more: "process.send({ state, result });", url: wsUrl });
+  const answer = await new Promise((resolve) => child.once("message", resolve));
+  expect(answer).toEqual({ state: "completed", result: { sent: true } });
 });
 
 test("the access settings admit whom they say", async () => {

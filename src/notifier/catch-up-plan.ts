@@ -1,0 +1,64 @@
+import type { Topic } from "../protocol/topic.ts";
+import { parseTopic } from "../protocol/topic.ts";
+import type { Position } from "../sources/fact.ts";
+import { decodeCursor } from "./cursor.ts";
+import type { QueueHistory } from "./queue-history.ts";
+
+/** One queue a connection wants messages of. */
+export interface Leg {
+  history: QueueHistory;
+  /** What the client has seen; null where it starts from the present. */
+  cursor: Position | null;
+  /** Whether it wants all messages of the queue. */
+  isWhole: boolean;
+  /** The jobs it wants by their ids. */
+  jobIds: ReadonlySet<string>;
+}
+
+/** What a connection is to be brought to the present of. */
+export interface Plan {
+  legs: Leg[];
+  /** Whether the client handed back cursors. */
+  hasSince: boolean;
+  /** How many of them are of queues that are not attached. */
+  unknownCursors: number;
+}
+
+/**
+ * Reads what a client hands back; the plan itself is made when it is called for, as queues may come until then.
+ *
+ * @throws {InvalidCursorError} when a cursor has not the form of one.
+ */
+export function planCatchUp(
+  histories: ReadonlyMap<string, QueueHistory>,
+  topics: readonly Topic[],
+  since: readonly string[] | null,
+): () => Plan {
+  const cursors = new Map((since ?? []).map(decodeCursor).map(({ queueTag, position }) => [queueTag, position]));
+  return () => {
+    const wanted = new Map<string, { isWhole: boolean; jobIds: Set<string> }>();
+    const want = (queue: string) => {
+      const entry = wanted.get(queue) ?? { isWhole: false, jobIds: new Set<string>() };
+      wanted.set(queue, entry);
+      return entry;
+    };
+    for (const topic of topics) {
+      const parsed = parseTopic(topic);
+      if (parsed?.kind === "all") for (const queue of histories.keys()) want(queue).isWhole = true;
+      else if (parsed?.kind === "queue") want(parsed.queue).isWhole = true;
+      else if (parsed) want(parsed.queue).jobIds.add(parsed.id);
+    }
+    const legs: Leg[] = [];
+    for (const [queue, { isWhole, jobIds }] of wanted) {
+      const history = histories.get(queue);
+      if (!history) continue;
+      // A queue that appeared while the client was away has no cursor; it has missed all of it.
+      const missedAll = since !== null && isWhole && history.isLate && history.position ? history.ring.start : null;
+      const cursor = cursors.get(history.tag) ?? missedAll;
+      if (cursor || jobIds.size > 0) legs.push({ history, cursor, isWhole, jobIds });
+    }
+    const tags = new Set([...histories.values()].map(({ tag }) => tag));
+    const unknownCursors = [...cursors.keys()].filter((tag) => !tags.has(tag)).length;
+    return { legs, hasSince: since !== null, unknownCursors };
+  };
+}
