@@ -4,7 +4,6 @@ import type { Logger } from "../logger.ts";
 import { WebSocketMessage } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
 import { parseTopic } from "../protocol/topic.ts";
-import type { Gap } from "../sources/fact.ts";
 import type { JobKey } from "../sources/stream-queries.ts";
 import type { JobTracker } from "./job-tracker.ts";
 import { keyOf } from "./job-tracker.ts";
@@ -85,7 +84,7 @@ export class Healer {
   }
 
   /** History of a queue since some time, epoch ms, is gone. MUST be called while nothing is published. */
-  async tell(queue: string, { missed }: Gap, sinceMs: number): Promise<void> {
+  async tell(queue: string, missed: number | null, sinceMs: number): Promise<void> {
     const episode = this.#episodes.get(queue);
     const now = performance.now();
     if (!episode || episode.endsAt <= now) {
@@ -100,7 +99,7 @@ export class Healer {
 
   #endEpisode(queue: string, { missed, sinceMs, isPending }: Episode): void {
     this.#episodes.delete(queue);
-    if (isPending) void this.#options.inTurn(() => this.tell(queue, { missed }, sinceMs));
+    if (isPending) void this.#options.inTurn(() => this.tell(queue, missed, sinceMs));
   }
 
   async #heal(queue: string, missed: number | null, sinceMs: number): Promise<void> {

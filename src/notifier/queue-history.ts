@@ -46,8 +46,8 @@ export class QueueHistory {
   #isClosed = false;
   /** How far back the streams reached when they were last read, and what was read. */
   #past: { start: Position; upTo: Position; ids: ReadonlySet<StreamId> } | null = null;
-  /** How far messages had been published of a history that Redis has lost since. */
-  #lost: Position | null = null;
+  /** How far messages had been published when it was noticed that history before it was lost. */
+  #lost: { position: Position; isInclusive: boolean } | null = null;
   #filling: Promise<void> | undefined;
   #lineReads: Promise<void> = Promise.resolve();
   readonly #waiting = new Set<() => void>();
@@ -77,11 +77,16 @@ export class QueueHistory {
     for (const check of [...this.#waiting]) check();
   }
 
-  /** History is missing before a position: nothing from before it joins what comes. */
-  restartAt(position: Position): void {
+  /**
+   * History is missing before a position: nothing from before it joins what comes. With `isBehind` it was lost a while
+   * before, so that who stood at the position need not have been told.
+   */
+  restartAt(position: Position, isBehind: boolean): void {
     this.#budget.change(this.ring, () => this.ring.restart(position));
     this.#past = null;
-    if (this.#position && !covers(position, this.#position)) this.#lost = this.#position;
+    const isSetBack = this.#position !== null && !covers(position, this.#position);
+    if (isBehind) this.#lost = { position, isInclusive: true };
+    else if (isSetBack && this.#position) this.#lost = { position: this.#position, isInclusive: false };
     this.moveTo(position);
   }
 
@@ -174,8 +179,9 @@ export class QueueHistory {
 
   /** A cursor from before the bridge's time must be of an entry that is there: Redis may have lost its newest ones. */
   #isOfThisHistory(cursor: Position): boolean {
-    const isLost = this.#lost && covers(this.#lost, cursor) && cursor.events !== this.ring.start.events;
-    if (isLost) return false;
+    const lost = this.#lost;
+    const isAtStart = cursor.events === this.ring.start.events;
+    if (lost && covers(lost.position, cursor) && (lost.isInclusive || !isAtStart)) return false;
     const past = this.#past;
     if (!past || !covers(past.upTo, cursor)) return true;
     const { events } = cursor;

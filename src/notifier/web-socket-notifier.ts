@@ -203,8 +203,8 @@ export class WebSocketNotifier implements SourcesSink {
     const history = this.#histories.get(queue);
     if (!gap || !history) return;
     const sinceMs = millisecondsOf((history.position ?? start).events);
-    history.restartAt(start);
-    await this.#healer.tell(queue, gap, sinceMs);
+    history.restartAt(start, gap.isBehind);
+    await this.#healer.tell(queue, gap.missed, sinceMs);
   }
 
   /** Whether the lines of a job's own log are wanted, by those who watch or by those who catch up. */

@@ -18,7 +18,7 @@ const SAFE_LENGTH = 2 * READ_COUNT;
 const PAUSE_MS = 1000;
 
 /** How often what was read of a busy stream is counted: anybody may trim it between two reads. */
-const RECOUNT_MS = 1000;
+const RECOUNT_MS = 100;
 
 /** One entry as Redis returns it: id, then names and values in turn. */
 export type RawEntry = [id: StreamId, flat: string[]];
@@ -122,21 +122,24 @@ export class QueueFeed {
   }
 
   /** History is missing after the position; the next batch says so. */
-  tellHole(stream: StreamName, { missed, mark }: Hole): void {
+  tellHole(stream: StreamName, { missed, mark }: Hole, isBehind = false): void {
     if (!this.position) return;
     const counters = this.#counters[stream];
     counters.gaps += 1;
     Object.assign(counters, { isEntry: mark.isEntry, added: mark.added });
     this.position = { ...this.position, [stream]: mark.id };
     const before = this.#gap;
-    this.#gap = { missed: before?.missed === null || missed === null ? null : (before?.missed ?? 0) + missed };
+    this.#gap = {
+      missed: before?.missed === null || missed === null ? null : (before?.missed ?? 0) + missed,
+      isBehind: isBehind || before?.isBehind === true,
+    };
   }
 
   /** How many entries had ever been added up to the position; more than were read is a hole that lies behind it. */
   recount(stream: StreamName, added: number): void {
     const counters = this.#counters[stream];
     const missed = counters.added === null ? 0 : added - counters.added;
-    if (missed > 0) this.tellHole(stream, { missed, mark: { ...this.markOf(stream), added } });
+    if (missed > 0) this.tellHole(stream, { missed, mark: { ...this.markOf(stream), added } }, true);
     counters.added = added;
     counters.recountedAt = performance.now();
   }

@@ -3,8 +3,8 @@ import { isCovered } from "./oracle-gaps.mjs";
 import { compareIds } from "./stream-id.mjs";
 import { tellable } from "./tellable.mjs";
 
-export function judgeEntries({ queues }, story, scope, find) {
-  const shown = indexShown(story, queues, find);
+export function judgeEntries({ queues }, story, scope, isByJob, find) {
+  const shown = indexShown(story, queues, isByJob, find);
   for (const [queue, streams] of Object.entries(queues)) {
     for (const [stream, { entries }] of Object.entries(streams)) {
       for (const entry of entries) {
@@ -32,7 +32,7 @@ export function judgeEntries({ queues }, story, scope, find) {
 }
 
 /** Messages by the entry they tell; finds entries told twice, out of order, or that there never were. */
-function indexShown({ told }, queues, find) {
+function indexShown({ told }, queues, isByJob, find) {
   const known = new Map();
   for (const [queue, streams] of Object.entries(queues)) {
     for (const [stream, { entries }] of Object.entries(streams)) {
@@ -46,7 +46,9 @@ function indexShown({ told }, queues, find) {
     const place = { queue, job: message.meta.task_id ?? null, at };
     const key = `${queue}/${stream}/${id}`;
     const former = shown.get(key);
-    const last = newest.get(`${queue}/${stream}`);
+    // A topic that is added to others catches up by itself: order is kept within each job then, not between them.
+    const order = `${queue}/${stream}/${isByJob ? place.job : ""}`;
+    const last = newest.get(order);
     if (former) {
       find("duplicate", {
         ...place,
@@ -64,7 +66,7 @@ function indexShown({ told }, queues, find) {
         expected: `${message.type} ${id} before ${last.message.type} ${last.id}`,
         came: `${at - last.at} ms after it`,
       });
-    } else newest.set(`${queue}/${stream}`, item);
+    } else newest.set(order, item);
   }
   return shown;
 }

@@ -41,7 +41,8 @@ export function judge(truth, { id, topics, records }, without = new Set()) {
     if (!without.has(check)) findings.push({ check, viewer: id, queue: null, job: null, at: null, ...finding });
   };
   const scope = scopeOf(truth, story, topics);
-  judgeEntries(truth, story, scope, find);
+  const isByJob = topics.length > 0 && topics.every((topic) => topic.startsWith("job:"));
+  judgeEntries(truth, story, scope, isByJob, find);
   judgeLines(truth, story, scope, find);
   judgeEnds(truth, story, scope, find);
   judgeGaps(truth, story, find);
