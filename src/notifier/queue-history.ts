@@ -78,15 +78,14 @@ export class QueueHistory {
   }
 
   /**
-   * History is missing before a position: nothing from before it joins what comes. With `isBehind` it was lost a while
-   * before, so that who stood at the position need not have been told.
+   * History is missing before a position: what comes does not join what was. Who stands where publishing stood, or
+   * before, has not been told of all, unless a loss of Redis' newest entries has set the position back to there.
    */
-  restartAt(position: Position, isBehind: boolean): void {
+  restartAt(position: Position): void {
     this.#budget.change(this.ring, () => this.ring.restart(position));
     this.#past = null;
-    const isSetBack = this.#position !== null && !covers(position, this.#position);
-    if (isBehind) this.#lost = { position, isInclusive: true };
-    else if (isSetBack && this.#position) this.#lost = { position: this.#position, isInclusive: false };
+    const before = this.#position;
+    if (before) this.#lost = { position: before, isInclusive: covers(position, before) };
     this.moveTo(position);
   }
 

@@ -203,7 +203,7 @@ export class WebSocketNotifier implements SourcesSink {
     const history = this.#histories.get(queue);
     if (!gap || !history) return;
     const sinceMs = millisecondsOf((history.position ?? start).events);
-    history.restartAt(start, gap.isBehind);
+    history.restartAt(start);
     await this.#healer.tell(queue, gap.missed, sinceMs);
   }
 

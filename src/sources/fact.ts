@@ -60,8 +60,6 @@ export interface Position {
 export interface Gap {
   /** Entries lost; null when their number is not known. */
   missed: number | null;
-  /** Whether they were lost some time before the position at which this was noticed. */
-  isBehind: boolean;
 }
 
 /** Facts of one queue in the order in which viewers must see them. */

@@ -122,24 +122,21 @@ export class QueueFeed {
   }
 
   /** History is missing after the position; the next batch says so. */
-  tellHole(stream: StreamName, { missed, mark }: Hole, isBehind = false): void {
+  tellHole(stream: StreamName, { missed, mark }: Hole): void {
     if (!this.position) return;
     const counters = this.#counters[stream];
     counters.gaps += 1;
     Object.assign(counters, { isEntry: mark.isEntry, added: mark.added });
     this.position = { ...this.position, [stream]: mark.id };
     const before = this.#gap;
-    this.#gap = {
-      missed: before?.missed === null || missed === null ? null : (before?.missed ?? 0) + missed,
-      isBehind: isBehind || before?.isBehind === true,
-    };
+    this.#gap = { missed: before?.missed === null || missed === null ? null : (before?.missed ?? 0) + missed };
   }
 
   /** How many entries had ever been added up to the position; more than were read is a hole that lies behind it. */
   recount(stream: StreamName, added: number): void {
     const counters = this.#counters[stream];
     const missed = counters.added === null ? 0 : added - counters.added;
-    if (missed > 0) this.tellHole(stream, { missed, mark: { ...this.markOf(stream), added } }, true);
+    if (missed > 0) this.tellHole(stream, { missed, mark: { ...this.markOf(stream), added } });
     counters.added = added;
     counters.recountedAt = performance.now();
   }

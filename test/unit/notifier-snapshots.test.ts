@@ -102,7 +102,7 @@ describe("a job that is subscribed to by its id", () => {
         keys.map((key) => snapshotOf({ ...key, state: "active", exists: true, position: lost })),
     });
     await notifier.accept([batch]);
-    await notifier.accept([{ ...batch, gap: { missed: null, isBehind: false }, start: lost, end: lost, facts: [] }]);
+    await notifier.accept([{ ...batch, gap: { missed: null }, start: lost, end: lost, facts: [] }]);
     const viewer = openViewer(manager, { topics: ["job:emails:1"] });
     expect(await viewer.takeUntil("subscribed")).toMatchObject([{ type: "snapshot" }, { type: "subscribed" }]);
   });
@@ -123,9 +123,7 @@ describe("facts that were gone before they could be read", () => {
     await job.takeUntil("subscribed");
     const elsewhere = openViewer(manager, { clientId: "elsewhere", topics: ["queue:images"] });
     all.take();
-    await notifier.accept([
-      { ...batchOf([{ kind: "paused" }], { atMs: START_MS + 500 }), gap: { missed: 7, isBehind: false } },
-    ]);
+    await notifier.accept([{ ...batchOf([{ kind: "paused" }], { atMs: START_MS + 500 }), gap: { missed: 7 } }]);
     expect(job.take()).toMatchObject([
       { type: "gap", content: { queue: "emails", missed: 7, truncated: false } },
       { type: "snapshot", meta: { task_id: "3" } },
@@ -143,9 +141,7 @@ describe("facts that were gone before they could be read", () => {
     const { manager, notifier } = makeNotifier();
     await notifier.accept([batchOf([added("1")])]);
     const before = (await cursorsOf(manager, ["*"])).emails ?? "";
-    await notifier.accept([
-      { ...batchOf([added("2")], { atMs: START_MS + 500 }), gap: { missed: null, isBehind: false } },
-    ]);
+    await notifier.accept([{ ...batchOf([added("2")], { atMs: START_MS + 500 }), gap: { missed: null } }]);
     const viewer = openViewer(manager, { topics: ["queue:emails"], since: [before] });
     expect(await viewer.takeUntil("subscribed")).toMatchObject([
       { type: "gap", content: { queue: "emails", missed: null } },

@@ -109,7 +109,7 @@ describe("a cursor from before the ring", () => {
     const { history, reads } = makeRunning();
     const answer = history.reach(at(9));
     await turn();
-    history.restartAt(at(20), false);
+    history.restartAt(at(20));
     reads[0]?.open(pastOf(8, 9, 10));
     await turn();
     reads[1]?.open({ start: at(20), entries: [], ids: new Set() });

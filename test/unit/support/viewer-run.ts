@@ -211,7 +211,7 @@ export class Run {
     emails.write(lost);
     const from = emails.published;
     if (from === emails.written) return;
-    const batch = emails.nextBatch(0, { missed: lost, isBehind: false }, lost);
+    const batch = emails.nextBatch(0, { missed: lost }, lost);
     Object.assign(this.#lost, { from, to: emails.published });
     await this.#notifier.accept([batch]);
   }
