@@ -5,9 +5,11 @@ import type { CatchUp } from "../connections/history.ts";
 import type { Topic } from "../protocol/topic.ts";
 import type { Position } from "../sources/fact.ts";
 import { compareStreamIds, millisecondsOf } from "../sources/fact.ts";
-import type { JobKey } from "../sources/stream-queries.ts";
+import type { JobKey } from "../sources/job-key.ts";
+import { keyOf } from "../sources/job-key.ts";
+
 import type { Leg, Plan } from "./catch-up-plan.ts";
-import { keyOf } from "./job-tracker.ts";
+
 import { topicsOf } from "./messages.ts";
 import type { Told } from "./mutes.ts";
 import type { LineFrame, RingEntry } from "./ring.ts";

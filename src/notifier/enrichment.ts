@@ -1,10 +1,11 @@
 import type { Logger } from "../logger.ts";
 import type { Fact } from "../sources/fact.ts";
+import type { JobKey } from "../sources/job-key.ts";
+import { keyOf } from "../sources/job-key.ts";
 import type { JobLogLines } from "../sources/job-log-tail.ts";
 import type { JobReader } from "../sources/job-reader.ts";
 import { afterPendingReads } from "../sources/redis-connections.ts";
-import type { JobHash, JobKey } from "../sources/stream-queries.ts";
-import { keyOf } from "./job-tracker.ts";
+import type { JobHash } from "../sources/stream-queries.ts";
 
 /** How long facts wait for what Redis says of their jobs; after that they are told without. */
 const TIMEOUT_MS = 250;

@@ -4,9 +4,11 @@ import type { Logger } from "../logger.ts";
 import { WebSocketMessage } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
 import { parseTopic } from "../protocol/topic.ts";
-import type { JobKey } from "../sources/stream-queries.ts";
+import type { JobKey } from "../sources/job-key.ts";
+import { keyOf } from "../sources/job-key.ts";
+
 import type { JobTracker } from "./job-tracker.ts";
-import { keyOf } from "./job-tracker.ts";
+
 import { topicsOf } from "./messages.ts";
 import type { Mutes } from "./mutes.ts";
 import type { Snapshot } from "./snapshots.ts";

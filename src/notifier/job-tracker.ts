@@ -1,6 +1,8 @@
 import type { Fact, JobEvent, LogEvent, Position } from "../sources/fact.ts";
 import { streamOf } from "../sources/fact.ts";
-import type { JobHash, JobKey } from "../sources/stream-queries.ts";
+import type { JobKey } from "../sources/job-key.ts";
+import { jobKeyOf, keyOf } from "../sources/job-key.ts";
+import type { JobHash } from "../sources/stream-queries.ts";
 import { attemptsOf, isGone, reasonOf } from "./job-hash.ts";
 import type { JobView } from "./translate.ts";
 
@@ -193,17 +195,6 @@ export class JobTracker {
     }
     return job;
   }
-}
-
-/** Key of a job in maps; queue names have no colon. */
-export function keyOf({ queue, jobId }: JobKey): string {
-  return `${queue}:${jobId}`;
-}
-
-/** The job of such a key. */
-export function jobKeyOf(key: string): JobKey {
-  const colon = key.indexOf(":");
-  return { queue: key.slice(0, colon), jobId: key.slice(colon + 1) };
 }
 
 function newJob({ queue, jobId }: JobKey): TrackedJob {

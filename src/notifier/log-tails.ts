@@ -1,9 +1,11 @@
 import type { ConnectionManager } from "../connections/connection-manager.ts";
 import type { Logger } from "../logger.ts";
 import { parseTopic } from "../protocol/topic.ts";
-import type { JobKey } from "../sources/stream-queries.ts";
+import type { JobKey } from "../sources/job-key.ts";
+import { jobKeyOf, keyOf } from "../sources/job-key.ts";
+
 import type { JobTracker } from "./job-tracker.ts";
-import { jobKeyOf, keyOf } from "./job-tracker.ts";
+
 import { topicsOf } from "./messages.ts";
 
 /** Changes within this time are taken together, ms; with very many topics longer, so that choosing stays a small part. */

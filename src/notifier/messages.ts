@@ -2,8 +2,9 @@ import { WebSocketMessage } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
 import { ALL_TOPIC, jobTopic, queueTopic } from "../protocol/topic.ts";
 import type { Fact } from "../sources/fact.ts";
+import type { JobKey } from "../sources/job-key.ts";
 import type { JobLogLine } from "../sources/job-log-tail.ts";
-import type { JobKey } from "../sources/stream-queries.ts";
+
 import type { Advanced } from "./job-tracker.ts";
 import { isJobFact } from "./job-tracker.ts";
 import { toIso, translate } from "./translate.ts";

@@ -3,10 +3,12 @@ import { WebSocketMessage } from "../protocol/message.ts";
 import type { JobState, SnapshotContent, SnapshotLine } from "../protocol/snapshot.ts";
 import type { StreamId } from "../sources/fact.ts";
 import { compareStreamIds } from "../sources/fact.ts";
+import type { JobKey } from "../sources/job-key.ts";
+import { keyOf } from "../sources/job-key.ts";
 import type { JobSnapshot } from "../sources/snapshot-reader.ts";
-import type { JobKey } from "../sources/stream-queries.ts";
+
 import type { JobPhase, JobTracker } from "./job-tracker.ts";
-import { keyOf } from "./job-tracker.ts";
+
 import type { Told } from "./mutes.ts";
 import type { QueueHistory } from "./queue-history.ts";
 import { readFrame } from "./queue-history.ts";

@@ -4,14 +4,16 @@ import type { Frame } from "../connections/frame.ts";
 import type { CatchUp, History } from "../connections/history.ts";
 import type { Topic } from "../protocol/topic.ts";
 import { parseTopic } from "../protocol/topic.ts";
+import type { JobKey } from "../sources/job-key.ts";
+import { keyOf } from "../sources/job-key.ts";
 import type { JobReader } from "../sources/job-reader.ts";
-import type { JobKey } from "../sources/stream-queries.ts";
+
 import type { CatchUpHost } from "./catch-up.ts";
 import { RingCatchUp } from "./catch-up.ts";
 import { planCatchUp } from "./catch-up-plan.ts";
 import { encodeCursor } from "./cursor.ts";
 import { gapMessage } from "./healer.ts";
-import { keyOf } from "./job-tracker.ts";
+
 import type { Mutes, Told } from "./mutes.ts";
 import type { QueueHistory } from "./queue-history.ts";
 import type { Snapshot, Snapshots } from "./snapshots.ts";

@@ -1,5 +1,5 @@
-import { keyOf } from "./job-log-reads.ts";
-import type { JobKey } from "./stream-queries.ts";
+import type { JobKey } from "./job-key.ts";
+import { keyOf } from "./job-key.ts";
 
 /** How long after its end a job is read once more, and again after a failure. */
 const DELAY_MS = 1000;

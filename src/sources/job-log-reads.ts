@@ -1,10 +1,11 @@
+import type { JobKey } from "./job-key.ts";
+import { keyOf } from "./job-key.ts";
 import type { JobLogLine } from "./job-log-position.ts";
 import { JobLogPosition } from "./job-log-position.ts";
 import type { Changes } from "./job-log-watch.ts";
 import { JobLogWatch } from "./job-log-watch.ts";
 import { LogHabits } from "./log-habits.ts";
 import type { RedisConnection } from "./redis-connections.ts";
-import type { JobKey } from "./stream-queries.ts";
 
 /** Jobs whose positions are remembered; the one read longest ago is forgotten first. About 1 KB each at most. */
 const MAX_JOBS = 20_000;
@@ -223,11 +224,6 @@ export class JobLogReads {
       this.#jobs.set(oldestKey, oldest);
     }
   }
-}
-
-/** Key of a job in maps; queue names have no colon. */
-export function keyOf({ queue, jobId }: JobKey): string {
-  return `${queue}:${jobId}`;
 }
 
 /** How many lines a job keeps; null when it keeps all. */

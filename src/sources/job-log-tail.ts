@@ -2,12 +2,13 @@ import type { ConnectionSetting } from "../config.ts";
 import type { Logger } from "../logger.ts";
 import type { SourceStatus } from "./fact.ts";
 import { InvalidationConnection } from "./invalidation-connection.ts";
+import type { JobKey } from "./job-key.ts";
+import { keyOf } from "./job-key.ts";
 import { JobLogLateReads } from "./job-log-late-reads.ts";
 import type { JobLogLine } from "./job-log-position.ts";
 import type { JobLogRead, TailedJob } from "./job-log-reads.ts";
-import { JobLogReads, keyOf } from "./job-log-reads.ts";
+import { JobLogReads } from "./job-log-reads.ts";
 import { describeError, RedisConnection } from "./redis-connections.ts";
-import type { JobKey } from "./stream-queries.ts";
 
 export type { JobLogLine };
 
@@ -41,6 +42,7 @@ export interface JobLogTailOptions {
  * Follows the log lists of jobs, to which `job.log()` of an unmodified worker adds without an event. Redis is asked to
  * tell which lists have changed since they were read (`CLIENT TRACKING`); where it refuses, all are read every 500 ms.
  * Two connections, opened when the first job is to be tailed; without jobs no command is sent and no timer runs.
+ * One state machine decides when to read and whom to tell, which keeps this file together though it is long.
  *
  *     tracking, listening --either connection lost--> tracking, polling --both ready--> tracking, listening
  *     tracking --refused--> polling, for good

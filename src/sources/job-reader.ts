@@ -1,8 +1,9 @@
 import type { Position } from "./fact.ts";
+import type { JobKey } from "./job-key.ts";
 import type { JobLogLines } from "./job-log-tail.ts";
 import type { JobSnapshot } from "./snapshot-reader.ts";
 import type { PastFacts } from "./stream-history.ts";
-import type { JobHash, JobKey } from "./stream-queries.ts";
+import type { JobHash } from "./stream-queries.ts";
 
 /** What can be asked about jobs of attached queues. Every question MAY reject: Redis may be away. */
 export interface JobReader {

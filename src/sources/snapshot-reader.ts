@@ -3,9 +3,9 @@ import type { JobState } from "../protocol/snapshot.ts";
 import type { Position, StreamId } from "./fact.ts";
 import type { JobFields } from "./job-fields.ts";
 import { MARKS, readJobFields, SNAPSHOT_FIELDS } from "./job-fields.ts";
+import type { JobKey } from "./job-key.ts";
 import { jobStateOf, MAX_SEARCHED } from "./job-state.ts";
 import type { RedisConnection } from "./redis-connections.ts";
-import type { JobKey } from "./stream-queries.ts";
 
 /** How a job and its queue's streams stood at one moment. Null is what is not set, or cannot be read. */
 export interface JobSnapshot extends JobKey, Omit<JobFields, "hasOptions"> {

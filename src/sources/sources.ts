@@ -2,19 +2,21 @@ import type { ConnectionSetting, QueueEventsLike } from "../config.ts";
 import type { Logger } from "../logger.ts";
 import { EventStreamSource } from "./event-stream-source.ts";
 import type { FactSink, Position, SourceStatus } from "./fact.ts";
+import type { JobKey } from "./job-key.ts";
 import type { JobLogLines } from "./job-log-tail.ts";
 import { JobLogTail } from "./job-log-tail.ts";
 import type { JobReader } from "./job-reader.ts";
-import type { PublishedLine } from "./log-pub-sub-source.ts";
 import { LogPubSubSource } from "./log-pub-sub-source.ts";
 import { QueueDiscovery } from "./queue-discovery.ts";
 import { QueueEventsSource } from "./queue-events-source.ts";
 import { RedisConnection } from "./redis-connections.ts";
 import type { JobSnapshot } from "./snapshot-reader.ts";
 import { SnapshotReader } from "./snapshot-reader.ts";
+import type { SourcesSink } from "./sources-sink.ts";
+import { NO_SINK } from "./sources-sink.ts";
 import type { PastFacts } from "./stream-history.ts";
 import { readPast } from "./stream-history.ts";
-import type { JobHash, JobKey } from "./stream-queries.ts";
+import type { JobHash } from "./stream-queries.ts";
 import { StreamQueries } from "./stream-queries.ts";
 
 /** How long `start()` waits for Redis before it goes on without, and `close()` for what does not end by itself. */
@@ -22,16 +24,6 @@ const PATIENCE_MS = 2000;
 
 /** Jobs that finished within this time show whether a queue's jobs log. */
 const LOOK_BACK_MS = 3_600_000;
-
-/** Takes in all that the sources find. */
-export interface SourcesSink extends FactSink {
-  /** Facts of this queue will come. */
-  watch(queue: string): void;
-  /** No more will. */
-  forget(queue: string): void;
-  acceptLine(line: PublishedLine): void;
-  acceptLogLines(lines: JobLogLines): void;
-}
 
 export interface SourcesOptions {
   connection: ConnectionSetting;
@@ -57,14 +49,6 @@ export interface SourceProblems {
   /** Queues whose `QueueEvents` instance is no longer relied on. */
   takenOver: { queue: string; reason: string }[];
 }
-
-const NO_SINK: SourcesSink = {
-  accept: () => Promise.resolve(),
-  watch: () => undefined,
-  forget: () => undefined,
-  acceptLine: () => undefined,
-  acceptLogLines: () => undefined,
-};
 
 /** Which queues are read, and by what. Five Redis connections at most, one of them blocking. */
 export class Sources implements JobReader {

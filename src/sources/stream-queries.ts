@@ -1,6 +1,7 @@
 import type { StreamId } from "./fact.ts";
 import { compareStreamIds } from "./fact.ts";
 import type { StreamState } from "./hole.ts";
+import type { JobKey } from "./job-key.ts";
 import type { RawEntry } from "./queue-feed.ts";
 import { READ_COUNT } from "./queue-feed.ts";
 import type { RedisConnection } from "./redis-connections.ts";
@@ -19,12 +20,6 @@ export interface StreamAnswer {
   hasEntry: boolean;
   state: StreamState;
   maxLength?: number | null;
-}
-
-/** A job by its queue and id. */
-export interface JobKey {
-  queue: string;
-  jobId: string;
 }
 
 /** Reads that do not block, on a connection of their own: it never waits behind a blocked one. */

@@ -6,9 +6,10 @@ import type { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis5";
 import { pino } from "pino";
 import { expect, inject, onTestFinished, test } from "vitest";
+import type { JobKey } from "../../src/sources/job-key.ts";
 import type { JobLogLine, JobLogLines, JobLogTailOptions } from "../../src/sources/job-log-tail.ts";
 import { JobLogTail } from "../../src/sources/job-log-tail.ts";
-import type { JobKey } from "../../src/sources/stream-queries.ts";
+
 import type { LogRecords } from "../support/bridge.ts";
 import { openRedis } from "../support/redis.ts";
 import { uniquePrefix } from "../support/unique.ts";

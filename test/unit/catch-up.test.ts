@@ -3,7 +3,8 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { encodeCursor, queueTag } from "../../src/notifier/cursor.ts";
 import { WebSocketNotifier } from "../../src/notifier/web-socket-notifier.ts";
 import type { SnapshotContent } from "../../src/protocol/snapshot.ts";
-import type { JobKey } from "../../src/sources/stream-queries.ts";
+import type { JobKey } from "../../src/sources/job-key.ts";
+
 import { batchOf, progress, START_MS } from "./support/facts.ts";
 import { fakeReader, snapshotOf } from "./support/fake-reader.ts";
 import type { OpenViewer } from "./support/manager.ts";

@@ -1,8 +1,9 @@
 import { strictEqual } from "node:assert";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { isJobFact, JobTracker, keyOf } from "../../src/notifier/job-tracker.ts";
+import { isJobFact, JobTracker } from "../../src/notifier/job-tracker.ts";
 import { translate } from "../../src/notifier/translate.ts";
+import { keyOf } from "../../src/sources/job-key.ts";
 import type { JobHash } from "../../src/sources/stream-queries.ts";
 import type { Told } from "./support/facts.ts";
 import {
