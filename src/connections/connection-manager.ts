@@ -167,7 +167,15 @@ export class ConnectionManager {
 
   /** Encodes a message once for all who will get it; what is too large for an outbox goes without its content. */
   encode(message: WebSocketMessage): Frame {
-    return encodeBounded(message, this.#options.maxQueueBytes * MAX_SHARE_OF_OUTBOX);
+    try {
+      return encodeBounded(message, this.#options.maxQueueBytes * MAX_SHARE_OF_OUTBOX);
+    } catch (error) {
+      // For example a value nested too deeply to be written as JSON again: that it happened is told all the same.
+      if (!(error instanceof InvalidMessageError) || message.content === null) throw error;
+      return encodeFrame(
+        new WebSocketMessage({ ...message, content: null, meta: { ...message.meta, omitted_bytes: null } }),
+      );
+    }
   }
 
   /** Whether anybody is subscribed to any of the topics. */

@@ -59,6 +59,6 @@ export function planCatchUp(
     }
     const tags = new Set([...histories.values()].map(({ tag }) => tag));
     const unknownCursors = [...cursors.keys()].filter((tag) => !tags.has(tag)).length;
-    return { legs, hasSince: since !== null, unknownCursors };
+    return { legs, hasSince: cursors.size > 0, unknownCursors };
   };
 }

@@ -3,7 +3,6 @@ import type { Connection } from "../connections/connection.ts";
 import type { Frame } from "../connections/frame.ts";
 import type { CatchUp } from "../connections/history.ts";
 import type { Topic } from "../protocol/topic.ts";
-import type { Position } from "../sources/fact.ts";
 import { compareStreamIds, millisecondsOf } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { keyOf } from "../sources/job-key.ts";
@@ -21,6 +20,11 @@ const ENDS_PER_READ = 200;
 const SNAPSHOTS_PER_READ = 20;
 /** How long a client that hands back a cursor waits for the bridge to have found its queues. */
 const MAX_SETTLE_MS = 30_000;
+/** Refusals in a row after which what is refused is done without; the same for lines, whatever the reason. */
+const MAX_FAILURES = 4;
+const MAX_LINE_FAILURES = 20;
+/** How far the clock of a worker may be behind that of Redis. */
+const CLOCK_SLACK_MS = 10_000;
 /** How long to wait before Redis is asked again after it did not answer. */
 const RETRY_MS = 250;
 /** How long publishing may take to come to where a snapshot was taken. */
@@ -46,6 +50,10 @@ export interface CatchUpHost {
 interface State extends Leg {
   /** The number of the next message; null until it is known. */
   next: number | null;
+  /** Since when its history is gone, epoch ms; null while it is not. */
+  goneSinceMs: number | null;
+  /** Whether it has been said that its queue is no longer attached. */
+  isEnded: boolean;
   /** Jobs whose snapshots are owed. */
   owed: Set<string>;
 }
@@ -66,6 +74,8 @@ export class RingCatchUp implements CatchUp {
   readonly #told = new Map<string, { job: JobKey; told: Told }>();
   #recovered = false;
   #tries = 0;
+  #failures = 0;
+  #lineFailures = 0;
   #isClosed = false;
 
   /** `settled` is to be waited for before it is planned; null when nothing is. */
@@ -86,7 +96,12 @@ export class RingCatchUp implements CatchUp {
     if (outgoing) return outgoing;
     if (!this.#legs) return "unready";
     for (const leg of this.#legs) {
-      if (leg.history.isClosed) continue;
+      if (leg.history.isClosed) {
+        if (leg.isEnded) continue;
+        leg.isEnded = true;
+        this.#recovered = false;
+        return this.#host.gapFrame(leg.history.queue, null, false);
+      }
       if (leg.next === null || leg.owed.size > 0 || leg.next < leg.history.ring.first) return "unready";
       const entry = this.#nextOf(leg);
       if (entry === "unready") return "unready";
@@ -100,12 +115,39 @@ export class RingCatchUp implements CatchUp {
   async prepare(): Promise<void> {
     try {
       const legs = this.#legs ?? (await this.#begin());
-      await Promise.all(legs.map((leg) => this.#place(leg)));
+      // All of them, so that none is still being placed when it is tried again.
+      const placed = await Promise.allSettled(legs.map((leg) => this.#place(leg)));
+      for (const each of placed) if (each.status === "rejected") throw each.reason;
       await this.#payOwed(legs);
+      await this.#readAllLines(legs);
+      this.#failures = 0;
+    } catch (error) {
+      // What Redis refuses, say by its access list, it will refuse again.
+      if (error instanceof Error && error.name === "ReplyError") this.#failures += 1;
+      if (this.#failures >= MAX_FAILURES) this.#doWithout();
+      // Otherwise it is away, which health says; who comes back meanwhile waits.
+      else if (!this.#isClosed) await sleep(RETRY_MS * (0.5 + Math.random()));
+    }
+  }
+
+  /** Lines may be unreadable although all else can be read: then the ends are told without. */
+  async #readAllLines(legs: readonly State[]): Promise<void> {
+    try {
       for (const leg of legs) await this.#readLines(leg);
-    } catch {
-      // Redis is away, which health says; who comes back meanwhile waits.
-      if (!this.#isClosed) await sleep(RETRY_MS);
+      this.#lineFailures = 0;
+    } catch (error) {
+      this.#lineFailures += 1;
+      if (this.#lineFailures < MAX_LINE_FAILURES) throw error;
+    }
+  }
+
+  /** Goes on to the present although some of the past, or how jobs stand, cannot be read. */
+  #doWithout(): void {
+    for (const leg of this.#legs ?? []) {
+      if (leg.next === null) this.#outgoing.push(this.#host.gapFrame(leg.history.queue, null, true));
+      if (leg.next === null || leg.owed.size > 0) this.#recovered = false;
+      leg.next ??= leg.history.ring.end;
+      leg.owed.clear();
     }
   }
 
@@ -124,7 +166,13 @@ export class RingCatchUp implements CatchUp {
     const { legs, hasSince, unknownCursors } = this.#plan();
     this.#recovered = hasSince && unknownCursors === 0;
     for (let gap = 0; gap < unknownCursors; gap += 1) this.#outgoing.push(this.#host.gapFrame(null, null, false));
-    this.#legs = legs.map((leg) => ({ ...leg, next: null, owed: new Set(leg.cursor ? [] : leg.jobIds) }));
+    this.#legs = legs.map((leg) => ({
+      ...leg,
+      next: null,
+      goneSinceMs: null,
+      isEnded: false,
+      owed: new Set(leg.cursor ? [] : leg.jobIds),
+    }));
     if (!this.#isClosed) for (const { history } of this.#legs) history.pulling += 1;
     return this.#legs;
   }
@@ -135,6 +183,7 @@ export class RingCatchUp implements CatchUp {
     const isLost = leg.next !== null && leg.next < history.ring.first;
     if (leg.next !== null && !isLost) return;
     if (!leg.cursor) {
+      if (isLost && leg.goneSinceMs !== null) return this.#giveUp(leg, leg.goneSinceMs);
       if (isLost) for (const id of leg.jobIds) leg.owed.add(id);
       leg.next = history.ring.end;
       return;
@@ -142,20 +191,23 @@ export class RingCatchUp implements CatchUp {
     const reached = isLost ? null : await history.reach(leg.cursor);
     // What was dropped since is gone for it too.
     if (reached !== null && reached >= history.ring.first) leg.next = reached;
-    else if (!history.isClosed) await this.#giveUp(leg, leg.cursor);
+    else if (!history.isClosed) await this.#giveUp(leg, millisecondsOf(leg.cursor.events));
   }
 
   /** Messages since a cursor are gone: says so, and shows how things stand instead. */
-  async #giveUp(leg: State, cursor: Position): Promise<void> {
+  async #giveUp(leg: State, sinceMs: number): Promise<void> {
     const { history } = leg;
+    // What happens while Redis is asked is given too.
+    const next = history.ring.end;
     const { ids, truncated } = leg.isWhole
-      ? await this.#host.jobsSince(history.queue, millisecondsOf(cursor.events))
+      ? await this.#host.jobsSince(history.queue, sinceMs - CLOCK_SLACK_MS)
       : { ids: [], truncated: false };
     this.#recovered = false;
     this.#outgoing.push(this.#host.gapFrame(history.queue, null, truncated));
     leg.owed = new Set([...leg.jobIds, ...ids]);
     leg.cursor = null;
-    leg.next = history.ring.end;
+    leg.goneSinceMs = sinceMs;
+    leg.next = next;
   }
 
   /** Takes the snapshots that are owed, again where a job has gone on before its snapshot came. */
@@ -217,7 +269,7 @@ export class RingCatchUp implements CatchUp {
       const entry = ring.at(leg.next);
       if (!entry) return "unready";
       const isWanted = this.#wants(leg, entry);
-      if (isWanted && entry.lines === null) return "unready";
+      if (isWanted && entry.lines === null && this.#lineFailures < MAX_LINE_FAILURES) return "unready";
       leg.next += 1;
       if (isWanted) return entry;
     }

@@ -40,6 +40,8 @@ export interface HealerOptions {
   hasEnded: (job: JobKey) => boolean;
   /** Whether BullMQ keeps so few events of the queue that some may be lost at any time. */
   isShort: (queue: string) => boolean;
+  /** A gap of the queue is told a while after it was found. */
+  lateToTell: (queue: string) => void;
   isAttached: (queue: string) => boolean;
   queues: () => Iterable<string>;
   /** Has the streams of a queue looked at for holes: entries that were trimmed away with nothing after them. */
@@ -101,7 +103,11 @@ export class Healer {
 
   #endEpisode(queue: string, { missed, sinceMs, isPending }: Episode): void {
     this.#episodes.delete(queue);
-    if (isPending) void this.#options.inTurn(() => this.tell(queue, missed, sinceMs));
+    if (!isPending) return;
+    void this.#options.inTurn(() => {
+      this.#options.lateToTell(queue);
+      return this.tell(queue, missed, sinceMs);
+    });
   }
 
   async #heal(queue: string, missed: number | null, sinceMs: number): Promise<void> {

@@ -26,8 +26,15 @@ export class Mutes {
   add(key: string, told: Told, connections: Iterable<Connection>): void {
     const mutes = this.#mutes.get(key);
     const mute = { ...told, connections: new Set(connections) };
+    // The newest snapshot of a connection counts.
+    for (const former of mutes ?? []) for (const each of mute.connections) former.connections.delete(each);
     if (mutes) mutes.push(mute);
     else this.#mutes.set(key, [mute]);
+  }
+
+  /** A new life of the job has begun. */
+  delete(key: string): void {
+    this.#mutes.delete(key);
   }
 
   /** Who is not to be sent a fact of this job; null when nobody. */

@@ -30,6 +30,7 @@ export class PastTranslator implements PastSource {
   readonly #ends: RecentEnds;
   readonly #encode: (message: WebSocketMessage) => Frame;
   readonly #tagOf: (queue: string) => string;
+  #reading: Promise<unknown> = Promise.resolve();
 
   constructor(options: {
     reader: JobReader;
@@ -49,7 +50,14 @@ export class PastTranslator implements PastSource {
     return this.#reader.isUnreadable(queue);
   }
 
-  async readPast(queue: string, upTo: Position, later: Ring): Promise<Past> {
+  /** One queue after the other: what is read is large before it is bounded. */
+  readPast(queue: string, upTo: Position, later: Ring): Promise<Past> {
+    const past = this.#reading.then(() => this.#readPast(queue, upTo, later));
+    this.#reading = past.catch(() => undefined);
+    return past;
+  }
+
+  async #readPast(queue: string, upTo: Position, later: Ring): Promise<Past> {
     const { start, ids, facts } = await this.#reader.past(queue, upTo);
     const tracker = new JobTracker();
     const hashes = await this.#hashes(tracker.unknownIn(facts));
@@ -79,7 +87,9 @@ export class PastTranslator implements PastSource {
   }
 
   async readLines(queue: string, ends: readonly RingEntry[]): Promise<LineFrame[][]> {
-    const keys = ends.flatMap(({ jobId }) => (jobId === null ? [] : [{ queue, jobId }]));
+    // The lines of one that is at work again belong to its new run.
+    const isOver = (key: JobKey) => this.#tracker.get(keyOf(key))?.phase !== "active";
+    const keys = ends.flatMap(({ jobId }) => (jobId === null ? [] : [{ queue, jobId }])).filter(isOver);
     const logs = await this.#reader.logEnds(keys, { isPast: true });
     return ends.map(({ jobId, frame }) => {
       if (jobId === null) return [];

@@ -1,6 +1,6 @@
 import type { Frame } from "../connections/frame.ts";
 import type { Position, StreamId } from "../sources/fact.ts";
-import { MAX_SEQUENCE } from "../sources/fact.ts";
+import { compareStreamIds, MAX_SEQUENCE, millisecondsOf } from "../sources/fact.ts";
 import type { LineFrame, RingEntry } from "./ring.ts";
 import { covers, Ring } from "./ring.ts";
 import type { RingBudget } from "./ring-budget.ts";
@@ -43,6 +43,10 @@ export class QueueHistory {
   readonly #source: PastSource;
   readonly #budget: RingBudget;
   #position: Position | null = null;
+  /** Where reading began. */
+  #located: Position | null = null;
+  /** When, by Redis' clock, epoch ms: what the streams had got by then is known. */
+  readonly #attachedAtMs: () => number;
   #isClosed = false;
   /** How far back the streams reached when they were last read, and what was read. */
   #past: { start: Position; upTo: Position; ids: ReadonlySet<StreamId> } | null = null;
@@ -52,10 +56,18 @@ export class QueueHistory {
   #lineReads: Promise<void> = Promise.resolve();
   readonly #waiting = new Set<() => void>();
 
-  constructor(options: { queue: string; tag: string; isLate: boolean; source: PastSource; budget: RingBudget }) {
+  constructor(options: {
+    queue: string;
+    tag: string;
+    isLate: boolean;
+    attachedAtMs: () => number;
+    source: PastSource;
+    budget: RingBudget;
+  }) {
     this.queue = options.queue;
     this.tag = options.tag;
     this.isLate = options.isLate;
+    this.#attachedAtMs = options.attachedAtMs;
     this.#source = options.source;
     this.#budget = options.budget;
   }
@@ -72,7 +84,10 @@ export class QueueHistory {
 
   /** Publishing stands at a position now. */
   moveTo(position: Position): void {
-    if (!this.#position) this.ring.start = position;
+    if (!this.#position) {
+      this.ring.start = position;
+      this.#located = position;
+    }
     this.#position = position;
     for (const check of [...this.#waiting]) check();
   }
@@ -87,6 +102,11 @@ export class QueueHistory {
     const before = this.#position;
     if (before) this.#lost = { position: before, isInclusive: covers(position, before) };
     this.moveTo(position);
+  }
+
+  /** A gap is told only now: whoever left before, wherever it stood, has not been told. */
+  lateToTell(): void {
+    if (this.#position) this.#lost = { position: this.#position, isInclusive: true };
   }
 
   append(entry: Pick<RingEntry, "stream" | "jobId" | "line" | "frame" | "lines">): void {
@@ -181,6 +201,9 @@ export class QueueHistory {
     const lost = this.#lost;
     const isAtStart = cursor.events === this.ring.start.events;
     if (lost && covers(lost.position, cursor) && (lost.isInclusive || !isAtStart)) return false;
+    // Of a time from which there was nothing when the bridge began: Redis has lost it.
+    const isFuture = this.#located !== null && compareStreamIds(cursor.events, this.#located.events) > 0;
+    if (isFuture && millisecondsOf(cursor.events) < this.#attachedAtMs()) return false;
     const past = this.#past;
     if (!past || !covers(past.upTo, cursor)) return true;
     const { events } = cursor;

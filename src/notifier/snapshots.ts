@@ -77,11 +77,16 @@ export class Snapshots {
     return isAfter("events") || isAfter("logs");
   }
 
-  /** The message of a snapshot that is sent now: what it says of the job counts as told from here on. */
-  send(snapshot: Snapshot): Frame {
+  /**
+   * The message of a snapshot that is sent now. With `toAll` what it says of the job counts as told from here on; what
+   * one viewer alone is shown only fills in where nothing was known.
+   */
+  send(snapshot: Snapshot, { toAll }: { toAll: boolean }): Frame {
     const { job, content } = snapshot;
     const frame = this.#frameOf(snapshot);
     const { tracker, now } = this.#options;
+    const known = tracker.get(keyOf(job))?.phase ?? "unknown";
+    if (!toAll && known !== "unknown") return frame;
     const attemptsMade = content.attempt === null ? null : content.attempt - (content.state === "active" ? 1 : 0);
     tracker.learn(job, { phase: phaseOf(content.state), name: content.name, attemptsMade, atMs: now() });
     return frame;

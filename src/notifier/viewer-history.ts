@@ -77,7 +77,7 @@ export class ViewerHistory implements History, CatchUpHost {
   }
 
   sendSnapshot(snapshot: Snapshot): Frame {
-    return this.#options.snapshots.send(snapshot);
+    return this.#options.snapshots.send(snapshot, { toAll: false });
   }
 
   jobsSince(queue: string, sinceMs: number): Promise<{ ids: string[]; truncated: boolean }> {

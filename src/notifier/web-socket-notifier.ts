@@ -82,7 +82,8 @@ export class WebSocketNotifier implements SourcesSink {
       probe: (keys) => reader.probe(keys),
       jobsSince: (queue, sinceMs) => reader.jobsSince(queue, sinceMs),
       takeSnapshots: (keys) => this.#snapshots.take(keys, { mayWait: false }),
-      sendSnapshot: (snapshot) => this.#snapshots.send(snapshot),
+      sendSnapshot: (snapshot) => this.#snapshots.send(snapshot, { toAll: true }),
+      lateToTell: (queue) => histories.get(queue)?.lateToTell(),
       keep: ({ queue, jobId }, frame) =>
         histories.get(queue)?.append({ stream: null, jobId, line: null, frame, lines: NO_LINES }),
       hasEnded: (job) => tracker.get(keyOf(job))?.phase === "ended",
@@ -163,11 +164,13 @@ export class WebSocketNotifier implements SourcesSink {
     }
   }
 
-  /** Begins to tell of a queue; facts of others are passed over. */
-  watch(queue: string): void {
+  /** Begins to tell of a queue attached at some time by our clock, epoch ms; facts of others are passed over. */
+  watch(queue: string, attachedAt = 0): void {
     const [tag, isLate] = [queueTag(this.#prefix, queue), this.#reader.isSettled];
+    const [source, budget] = [this.#past, this.#budget];
+    const attachedAtMs = () => attachedAt + this.#reader.now() - Date.now();
     this.#histories.get(queue)?.close();
-    this.#histories.set(queue, new QueueHistory({ queue, tag, isLate, source: this.#past, budget: this.#budget }));
+    this.#histories.set(queue, new QueueHistory({ queue, tag, isLate, attachedAtMs, source, budget }));
     this.#tails.changed();
   }
 
@@ -241,16 +244,18 @@ export class WebSocketNotifier implements SourcesSink {
     const jobId = isJobFact(fact) ? fact.jobId : null;
     const key = isJobFact(fact) ? keyOf(fact) : null;
     const hasLines = isEnd(fact) && key !== null && this.#tellLastLines(key, logEnds);
-    // The log may have been read already of one that is only now said to be added.
-    if (isJobFact(fact) && fact.kind === "added" && this.#tracker.get(keyOf(fact))?.hasEnded)
+    const muted = key === null ? null : this.#mutes.ofFact(key, streamOf(fact), fact.streamId);
+    // The log may have been read already, and a snapshot sent, of one that is only now said to be added.
+    if (isJobFact(fact) && fact.kind === "added" && this.#tracker.get(keyOf(fact))?.hasEnded) {
       this.#reader.restartLog(fact);
+      if (!muted) this.#mutes.delete(keyOf(fact));
+    }
     const job = isJobFact(fact) ? this.#tracker.advance(fact, next, hashes.get(keyOf(fact))) : null;
     const frame = this.#manager.encode(factMessage(fact, job, position ? encodeCursor(tag, position) : ""));
     const lines = isEnd(fact) && !hasLines ? null : NO_LINES;
     history.append({ stream: streamOf(fact), jobId, line: null, frame, lines });
     if (isJobFact(fact)) this.#noteLife(fact, frame);
     if (fact.kind === "cleaned") this.#healer.compareSoon(queue);
-    const muted = key === null ? null : this.#mutes.ofFact(key, streamOf(fact), fact.streamId);
     if (this.#manager.publish(frame, topicsOf(queue, jobId), muted) > 0)
       this.#manager.statistics.latencyMs.add(Math.max(0, Date.now() - fact.atMs));
   }

@@ -4,8 +4,8 @@ import type { PublishedLine } from "./log-pub-sub-source.ts";
 
 /** Takes in all that the sources find. */
 export interface SourcesSink extends FactSink {
-  /** Facts of this queue will come. */
-  watch(queue: string): void;
+  /** Facts of this queue will come, from a time by our clock on, epoch ms. */
+  watch(queue: string, attachedAtMs: number): void;
   /** No more will. */
   forget(queue: string): void;
   acceptLine(line: PublishedLine): void;

@@ -266,7 +266,7 @@ export class Sources implements JobReader {
   #read(queue: string, instance: QueueEventsLike | null, attachedAtMs: number): void {
     let feed = this.#eventStream.feed(queue);
     if (!feed) {
-      this.#sink.watch(queue);
+      this.#sink.watch(queue, attachedAtMs);
       feed = this.#eventStream.attach(queue, attachedAtMs);
     }
     if (!instance) return;

@@ -60,7 +60,7 @@ async function carryOut(folder, { seed, minutes, withFaults, without, onFault, o
   const redis = new Redis(redisServer.url, { maxRetriesPerRequest: null, retryStrategy: () => 100 });
   redis.on("error", () => undefined);
   endings.push(() => redis.disconnect());
-  const bridgeSettings = { redisUrl: redisServer.url, prefix: PREFIX, queues: QUEUES, port: await freePort() };
+  const bridgeSettings = { redisUrl: redisServer.readOnlyUrl, prefix: PREFIX, queues: QUEUES, port: await freePort() };
   const bridge = new BridgeServer({ ...bridgeSettings, log: join(folder, "bridge.log") });
   endings.push(() => bridge.stop());
   bridge.start();

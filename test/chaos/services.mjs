@@ -1,6 +1,7 @@
 // The two servers of a run, each of which can be killed and comes back as what it was.
 import { setTimeout as sleep } from "node:timers/promises";
 import { startPrivateRedis } from "../../scripts/private-redis.mjs";
+import { READ_ONLY_RULES } from "../support/read-only-rules.mjs";
 import { endChild, startChild } from "./child.mjs";
 
 const HEALTHY_TIMEOUT_MS = 20_000;
@@ -19,10 +20,16 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.#port}`;
   }
 
+  /** For the bridge, which needs no more. */
+  get readOnlyUrl() {
+    return `redis://guest:secret@127.0.0.1:${this.#port}`;
+  }
+
   async start() {
+    const user = ["--user", "guest", ...READ_ONLY_RULES];
     // One file for the whole run: a rewrite would throw away what was trimmed.
     const durable = ["--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0"];
-    this.#server = await startPrivateRedis({ port: this.#port, args: [...durable, "--dir", this.#folder] });
+    this.#server = await startPrivateRedis({ port: this.#port, args: [...durable, "--dir", this.#folder, ...user] });
     this.#port = this.#server.port;
   }
 

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { openPrivateRedis, openQueue, readStats, typesOf } from "../bridge/support.ts";
 import { startBridge } from "../support/bridge.ts";
+import { addReadOnlyUser } from "../support/read-only-user.ts";
 import { openRedis } from "../support/redis.ts";
 import { Viewer } from "../support/viewer.ts";
 import { startStockWorker } from "../support/worker-process.ts";
@@ -58,7 +59,7 @@ test.each([0, 10])(
 
 test("a trim that takes events before they could be read is a gap with their number, and one that does not is none", async () => {
   const { url } = await openPrivateRedis();
-  const { prefix, wsUrl, bridge } = await startBridge({ connection: url, queues: ["emails"] });
+  const { prefix, wsUrl, bridge } = await startBridge({ connection: await addReadOnlyUser(url), queues: ["emails"] });
   const redis = openRedis(url);
   const key = `${prefix}:emails:events`;
   const viewer = await Viewer.open(wsUrl);
@@ -88,7 +89,7 @@ test("Redis that comes back without its newest events, or empty, is a gap; what 
 }, async () => {
   const first = await openPrivateRedis();
   const port = Number(new URL(first.url).port);
-  const { prefix, wsUrl } = await startBridge({ connection: first.url, queues: ["emails"] });
+  const { prefix, wsUrl } = await startBridge({ connection: await addReadOnlyUser(first.url), queues: ["emails"] });
   const viewer = await Viewer.open(wsUrl);
   const redis = openRedis(first.url);
   await writeJobs(redis, `${prefix}:emails:events`, 3);
@@ -96,7 +97,7 @@ test("Redis that comes back without its newest events, or empty, is a gap; what 
   const left = await Viewer.open(wsUrl);
   left.socket.terminate();
   await first.stop();
-  await openPrivateRedis({ port });
+  await addReadOnlyUser((await openPrivateRedis({ port })).url);
   const gap = await viewer.next("gap");
   expect(gap.content).toEqual({ queue: "emails", missed: null, truncated: false });
   await expect.poll(() => redis.ping().catch(() => ""), { timeout: 10_000 }).toBe("PONG");

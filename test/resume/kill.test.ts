@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { freePort } from "../../scripts/private-redis.mjs";
 import { openPrivateRedis, openQueue } from "../bridge/support.ts";
 import { runBullcast } from "../cli/support.ts";
+import { addReadOnlyUser } from "../support/read-only-user.ts";
 import { uniquePrefix } from "../support/unique.ts";
 import type { ReceivedMessage } from "../support/viewer.ts";
 import { Viewer } from "../support/viewer.ts";
@@ -48,9 +49,10 @@ test("the bridge is killed and restarted amid 500 running jobs and 50 viewers: a
 }, async () => {
   const prefix = uniquePrefix();
   const { url } = await openPrivateRedis();
+  const guestUrl = await addReadOnlyUser(url);
   const port = await freePort();
   const start = async () => {
-    const args = ["serve", "--redis", url, "--queue", "emails", "--prefix", prefix, "--port", String(port)];
+    const args = ["serve", "--redis", guestUrl, "--queue", "emails", "--prefix", prefix, "--port", String(port)];
     const program = runBullcast(args);
     await program.says(/http:/);
     return program;

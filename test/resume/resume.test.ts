@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { openPrivateRedis, openQueue, told, typesOf } from "../bridge/support.ts";
 import { startBridge } from "../support/bridge.ts";
+import { addReadOnlyUser } from "../support/read-only-user.ts";
 import { openRedis } from "../support/redis.ts";
 import { uniquePrefix } from "../support/unique.ts";
 import { Viewer } from "../support/viewer.ts";
@@ -126,13 +127,14 @@ test("1,000 viewers returning after a restart cause one read of the stream, not 
   const prefix = uniquePrefix();
   const { url } = await openPrivateRedis();
   const redis = openRedis(url);
-  const first = await startBridge({ connection: url, prefix, queues: ["emails"] });
+  const connection = await addReadOnlyUser(url);
+  const first = await startBridge({ connection, prefix, queues: ["emails"] });
   const left = await Viewer.open(first.wsUrl);
   await writeJobs(redis, `${prefix}:emails:events`, 10);
   await left.until(() => streamMessages(left).length === 40);
   await first.close();
   await writeJobs(redis, `${prefix}:emails:events`, 30, 100);
-  const second = await startBridge({ connection: url, prefix, queues: ["emails"] });
+  const second = await startBridge({ connection, prefix, queues: ["emails"] });
   const readsOf = async () => {
     const stats = await redis.info("commandstats");
     return Number(/cmdstat_xrevrange:calls=(\d+)/.exec(stats)?.[1] ?? 0);

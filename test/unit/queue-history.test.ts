@@ -38,7 +38,14 @@ function makeHistory() {
     },
   };
   const budget = new RingBudget();
-  const history = new QueueHistory({ queue: "emails", tag: "tag", isLate: false, source, budget });
+  const history = new QueueHistory({
+    queue: "emails",
+    tag: "tag",
+    isLate: false,
+    source,
+    budget,
+    attachedAtMs: () => 0,
+  });
   /** Publishes the entries of these numbers. */
   const publish = (...numbers: number[]) => {
     for (const number of numbers) {
