@@ -40,8 +40,8 @@ export interface HealerOptions {
   hasEnded: (job: JobKey) => boolean;
   /** Whether BullMQ keeps so few events of the queue that some may be lost at any time. */
   isShort: (queue: string) => boolean;
-  /** A gap of the queue is told a while after it was found. */
-  lateToTell: (queue: string) => void;
+  /** A gap of the queue is told later than it was found, or, then, is told now. */
+  postponed: (queue: string, isPostponed: boolean) => void;
   isAttached: (queue: string) => boolean;
   queues: () => Iterable<string>;
   /** Has the streams of a queue looked at for holes: entries that were trimmed away with nothing after them. */
@@ -97,6 +97,7 @@ export class Healer {
     }
     episode.missed = episode.missed === null || missed === null ? null : episode.missed + missed;
     if (episode.isPending) return;
+    this.#options.postponed(queue, true);
     episode.isPending = true;
     setTimeout(() => this.#endEpisode(queue, episode), episode.endsAt - now).unref();
   }
@@ -105,7 +106,7 @@ export class Healer {
     this.#episodes.delete(queue);
     if (!isPending) return;
     void this.#options.inTurn(() => {
-      this.#options.lateToTell(queue);
+      this.#options.postponed(queue, false);
       return this.tell(queue, missed, sinceMs);
     });
   }
@@ -126,20 +127,32 @@ export class Healer {
         for (const id of since.ids) shown.add(id);
         for (const { queue: other, jobId } of this.#options.tracker.unended()) if (other === queue) shown.add(jobId);
       }
-      truncated ||= shown.size > SNAPSHOTS_PER_ROUND;
     } catch (error) {
       truncated = true;
       logger.debug({ queue, reason: String(error) }, "jobs to show again not found");
     }
     const topics: Topic[] = [...queueTopics, ...jobIds.flatMap((id) => topicsOf(queue, id).slice(-1))];
     manager.publish(manager.encode(gapMessage(queue, missed, truncated)), topics);
-    const keys = [...shown].slice(0, SNAPSHOTS_PER_ROUND).map((jobId) => ({ queue, jobId }));
+    const keys = [...shown].map((jobId) => ({ queue, jobId }));
+    void this.#showLater(keys.slice(SNAPSHOTS_PER_ROUND));
     try {
-      await this.#show(keys);
+      await this.#show(keys.slice(0, SNAPSHOTS_PER_ROUND));
     } catch (error) {
       // They are compared with their hashes until that works.
       for (const key of keys) this.#suspects.set(keyOf(key), key);
       logger.debug({ queue, reason: String(error) }, "jobs not shown again yet");
+    }
+  }
+
+  /** Shows many jobs in turns of their own, so that other messages come between. */
+  async #showLater(keys: readonly JobKey[]): Promise<void> {
+    for (let start = 0; start < keys.length; start += SNAPSHOTS_PER_ROUND) {
+      const chunk = keys.slice(start, start + SNAPSHOTS_PER_ROUND);
+      try {
+        await this.#options.inTurn(() => this.#show(chunk));
+      } catch {
+        for (const key of chunk) this.#suspects.set(keyOf(key), key);
+      }
     }
   }
 

@@ -52,6 +52,7 @@ export class QueueHistory {
   #past: { start: Position; upTo: Position; ids: ReadonlySet<StreamId> } | null = null;
   /** How far messages had been published when it was noticed that history before it was lost. */
   #lost: { position: Position; isInclusive: boolean } | null = null;
+  #isGapPostponed = false;
   #filling: Promise<void> | undefined;
   #lineReads: Promise<void> = Promise.resolve();
   readonly #waiting = new Set<() => void>();
@@ -104,8 +105,14 @@ export class QueueHistory {
     this.moveTo(position);
   }
 
-  /** A gap is told only now: whoever left before, wherever it stood, has not been told. */
-  lateToTell(): void {
+  /** A gap was found that live viewers are told later: until then nobody's cursor says that it missed nothing. */
+  postponeGap(): void {
+    this.#isGapPostponed = true;
+  }
+
+  /** It is told now: whoever left before, wherever it stood, has not been told. */
+  tellPostponedGap(): void {
+    this.#isGapPostponed = false;
     if (this.#position) this.#lost = { position: this.#position, isInclusive: true };
   }
 
@@ -200,6 +207,7 @@ export class QueueHistory {
   #isOfThisHistory(cursor: Position): boolean {
     const lost = this.#lost;
     const isAtStart = cursor.events === this.ring.start.events;
+    if (this.#isGapPostponed) return false;
     if (lost && covers(lost.position, cursor) && (lost.isInclusive || !isAtStart)) return false;
     // Of a time from which there was nothing when the bridge began: Redis has lost it.
     const isFuture = this.#located !== null && compareStreamIds(cursor.events, this.#located.events) > 0;

@@ -83,7 +83,11 @@ export class WebSocketNotifier implements SourcesSink {
       jobsSince: (queue, sinceMs) => reader.jobsSince(queue, sinceMs),
       takeSnapshots: (keys) => this.#snapshots.take(keys, { mayWait: false }),
       sendSnapshot: (snapshot) => this.#snapshots.send(snapshot, { toAll: true }),
-      lateToTell: (queue) => histories.get(queue)?.lateToTell(),
+      postponed: (queue, isPostponed) => {
+        const history = histories.get(queue);
+        if (isPostponed) history?.postponeGap();
+        else history?.tellPostponedGap();
+      },
       keep: ({ queue, jobId }, frame) =>
         histories.get(queue)?.append({ stream: null, jobId, line: null, frame, lines: NO_LINES }),
       hasEnded: (job) => tracker.get(keyOf(job))?.phase === "ended",
