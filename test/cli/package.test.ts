@@ -65,12 +65,13 @@ test("the tarball holds what runs and what is read, and nothing else", async () 
       "LICENSE",
       "README.md",
       "CHANGELOG.md",
+      "docs/GUARANTEES.md",
       "docs/PROTOCOL.md",
       "public/index.html",
     ]),
   );
   expect(files).toEqual(expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/cli/main.js"]));
-  expect(files.filter((file) => !/^(dist|public)\/|^[^/]+$|^docs\/PROTOCOL\.md$/.test(file))).toEqual([]);
+  expect(files.filter((file) => !/^(dist|public)\/|^[^/]+$|^docs\/(GUARANTEES|PROTOCOL)\.md$/.test(file))).toEqual([]);
   expect(files.filter((file) => /test|\.env|(?<!\.d)\.ts$/.test(file))).toEqual([]);
 });
 
