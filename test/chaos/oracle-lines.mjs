@@ -81,9 +81,10 @@ function judgeShown({ queue, id, keepLogs, lines, end }, shown, story, bridgeSta
 
 /**
  * A line has no cursor. So it comes again when the bridge was started in between, and when a viewer resumes from a
- * position that was its own before it got the line.
+ * position that was its own before it got the line, be it by a snapshot.
  */
 function mayComeAgain(former, again, bridgeStarts) {
   if (bridgeStarts.some((startedAt) => startedAt >= former.at && startedAt <= again.at)) return true;
-  return again.connection > former.connection && again.resumedFrom === former.stand;
+  if (again.connection <= former.connection) return false;
+  return former.isOfSnapshot || again.resumedFrom === former.stand;
 }
