@@ -7,6 +7,8 @@ import type { RingBudget } from "./ring-budget.ts";
 
 /** Attempts to put the past in front of a ring that changes meanwhile. */
 const MAX_FILLS = 3;
+/** How long there is taken to be no room for the past when there was none. */
+const FULL_MS = 10_000;
 /** How often to ask why a queue has not been found yet. */
 const LOOK_AGAIN_MS = 500;
 /** How long a cursor of another node may be ahead of this one's reading. */
@@ -53,6 +55,8 @@ export class QueueHistory {
   /** How far messages had been published when it was noticed that history before it was lost. */
   #lost: { position: Position; isInclusive: boolean } | null = null;
   #isGapPostponed = false;
+  /** Until when there is no room for the past, ms of the monotonic clock. */
+  #noFillUntil = 0;
   #filling: Promise<void> | undefined;
   #lineReads: Promise<void> = Promise.resolve();
   readonly #waiting = new Set<() => void>();
@@ -144,7 +148,12 @@ export class QueueHistory {
       const number = this.ring.find(cursor);
       if (number !== null) return this.#isOfThisHistory(cursor) ? number : null;
       if (this.#past && !covers(cursor, this.#past.start)) return null;
+      if (performance.now() < this.#noFillUntil) return null;
+      const before = this.ring.start;
       await this.fill();
+      // Read, but dropped at once for want of room: so would the next read be.
+      const isDropped = this.ring.find(cursor) === null && this.ring.start !== before;
+      if (isDropped && this.#past && covers(cursor, this.#past.start)) this.#noFillUntil = performance.now() + FULL_MS;
     }
     return null;
   }
