@@ -16,8 +16,9 @@ const FRAMES_PER_TURN = 2000;
 const FRAMES_IN_A_ROW = 100;
 /** How long a connection may take to catch up; one that is slower than that is closed and resumes where it was. */
 const MAX_CATCH_UP_MS = 120_000;
-/** Requests that may wait for a catch-up to end. */
+/** Requests that may wait for a catch-up to end, and characters of all their topics and cursors. */
 const MAX_WAITING_REQUESTS = 1000;
+const MAX_WAITING_CHARACTERS = 256 * 1024;
 
 /** A connection that is being brought to the present. */
 interface CatchingUp {
@@ -28,7 +29,14 @@ interface CatchingUp {
   startedAt: number | null;
   isPreparing: boolean;
   /** What the client asked for meanwhile; carried out in order afterwards. */
-  waiting: { run: () => void; requestId: RequestId | undefined }[];
+  waiting: WaitingRequest[];
+}
+
+interface WaitingRequest {
+  run: () => void;
+  requestId: RequestId | undefined;
+  /** How much its topics and cursors hold. */
+  characters: number;
 }
 
 type Send = (connection: Connection, type: string, content: unknown, meta?: MessageMeta) => void;
@@ -67,13 +75,14 @@ export class Subscriptions {
     requestId: RequestId | undefined,
   ): void {
     const run = () => this.#subscribe(connection, topics, since, requestId);
-    if (!this.#waits(connection, run, requestId)) run();
+    const characters = lengthOf(topics) + lengthOf(since ?? []);
+    if (!this.#waits(connection, { run, requestId, characters })) run();
   }
 
   /** Takes topics from a connection and says so with `unsubscribed`; topics it does not have are no error. */
   unsubscribe(connection: Connection, topics: readonly Topic[], requestId: RequestId | undefined): void {
     const run = () => this.#unsubscribe(connection, topics, requestId);
-    if (!this.#waits(connection, run, requestId)) run();
+    if (!this.#waits(connection, { run, requestId, characters: lengthOf(topics) })) run();
   }
 
   /** The cursors of what a connection is subscribed to; none while it catches up, as it is not there yet. */
@@ -132,15 +141,16 @@ export class Subscriptions {
     this.history.interestChanged();
   }
 
-  #waits(connection: Connection, run: () => void, requestId: RequestId | undefined): boolean {
-    const state = this.#catchingUp.get(connection);
-    if (!state) return false;
-    if (state.waiting.length >= MAX_WAITING_REQUESTS) {
+  #waits(connection: Connection, request: WaitingRequest): boolean {
+    const waiting = this.#catchingUp.get(connection)?.waiting;
+    if (!waiting) return false;
+    const characters = waiting.reduce((sum, other) => sum + other.characters, request.characters);
+    if (waiting.length >= MAX_WAITING_REQUESTS || characters > MAX_WAITING_CHARACTERS) {
       throw new InvalidMessageError(
-        `at most ${MAX_WAITING_REQUESTS} requests can wait until a connection has caught up`,
+        `at most ${MAX_WAITING_REQUESTS} requests, and ${MAX_WAITING_CHARACTERS} characters of their topics and cursors, can wait until a connection has caught up`,
       );
     }
-    state.waiting.push({ run, requestId });
+    waiting.push(request);
     return true;
   }
 
@@ -228,4 +238,8 @@ export class Subscriptions {
     this.#logger.debug({ clientId: connection.clientId, topics, recovered }, "subscribed");
     this.history.interestChanged();
   }
+}
+
+function lengthOf(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + text.length, 0);
 }

@@ -1,16 +1,11 @@
-import type { ConnectionManager } from "../connections/connection-manager.ts";
-import type { Frame } from "../connections/frame.ts";
-import type { Logger } from "../logger.ts";
 import { WebSocketMessage } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
 import { parseTopic } from "../protocol/topic.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { keyOf } from "../sources/job-key.ts";
-
-import type { JobTracker } from "./job-tracker.ts";
-
+import type { NotifierContext } from "./context.ts";
 import { topicsOf } from "./messages.ts";
-import type { Mutes } from "./mutes.ts";
+import { covers, NO_LINES } from "./ring.ts";
 import type { Snapshot } from "./snapshots.ts";
 import { toIso } from "./translate.ts";
 
@@ -25,35 +20,6 @@ const SNAPSHOTS_PER_ROUND = 200;
 /** How long an end may be on its way before a job is said to differ from what was told. */
 const ON_ITS_WAY_MS = 1000;
 
-export interface HealerOptions {
-  manager: ConnectionManager;
-  tracker: JobTracker;
-  mutes: Mutes;
-  probe: (keys: readonly JobKey[]) => Promise<{ exists: boolean; finished: boolean }[]>;
-  jobsSince: (queue: string, sinceMs: number) => Promise<{ ids: string[]; truncated: boolean }>;
-  /** Takes snapshots; called only while nothing is published. */
-  takeSnapshots: (keys: readonly JobKey[]) => Promise<Snapshot[]>;
-  sendSnapshot: (snapshot: Snapshot) => Frame;
-  /** Keeps a message that is in no stream for those who come back. */
-  keep: (job: JobKey, frame: Frame) => void;
-  /** Whether the end of a job has been told. */
-  hasEnded: (job: JobKey) => boolean;
-  /** Whether BullMQ keeps so few events of the queue that some may be lost at any time. */
-  isShort: (queue: string) => boolean;
-  /** A gap of the queue is told later than it was found, or, then, is told now. */
-  postponed: (queue: string, isPostponed: boolean) => void;
-  isAttached: (queue: string) => boolean;
-  queues: () => Iterable<string>;
-  /** Has the streams of a queue looked at for holes: entries that were trimmed away with nothing after them. */
-  recheck: (queue: string) => void;
-  /** Whether a snapshot includes entries of its queue that have not been published yet. */
-  isAhead: (snapshot: Snapshot) => boolean;
-  /** Runs something while nothing is published. */
-  inTurn: <Result>(run: () => Promise<Result>) => Promise<Result>;
-  now: () => number;
-  logger: Logger;
-}
-
 /** A gap that is being told, or that waits until the one before has been. */
 interface Episode {
   endsAt: number;
@@ -64,7 +30,7 @@ interface Episode {
 
 /** Tells live viewers of history that is gone, and shows them how things stand; finds what no event has told. */
 export class Healer {
-  readonly #options: HealerOptions;
+  readonly #context: NotifierContext;
   readonly #episodes = new Map<string, Episode>();
   /** Jobs that differed from what was told when they were last compared. */
   #suspects = new Map<string, JobKey>();
@@ -74,8 +40,8 @@ export class Healer {
   #offset = 0;
   #isRunning = false;
 
-  constructor(options: HealerOptions) {
-    this.#options = options;
+  constructor(context: NotifierContext) {
+    this.#context = context;
   }
 
   start(): void {
@@ -97,7 +63,7 @@ export class Healer {
     }
     episode.missed = episode.missed === null || missed === null ? null : episode.missed + missed;
     if (episode.isPending) return;
-    this.#options.postponed(queue, true);
+    this.#context.histories.get(queue)?.postponeGap();
     episode.isPending = true;
     setTimeout(() => this.#endEpisode(queue, episode), episode.endsAt - now).unref();
   }
@@ -105,27 +71,27 @@ export class Healer {
   #endEpisode(queue: string, { missed, sinceMs, isPending }: Episode): void {
     this.#episodes.delete(queue);
     if (!isPending) return;
-    void this.#options.inTurn(() => {
-      this.#options.postponed(queue, false);
+    void this.#context.inTurn(() => {
+      this.#context.histories.get(queue)?.tellPostponedGap();
       return this.tell(queue, missed, sinceMs);
     });
   }
 
   async #heal(queue: string, missed: number | null, sinceMs: number): Promise<void> {
-    const { manager, logger } = this.#options;
+    const { manager, reader, tracker, logger } = this.#context;
     const jobIds = this.#watchedById(queue);
     const queueTopics = topicsOf(queue, null);
     const isViewed = manager.isWatched(queueTopics);
-    logger.warn({ queue, missed }, "events were gone before they could be read; showing how the jobs stand instead");
+    logger.warn({ queue, missed }, "events of this queue were missed; showing how its jobs stand instead");
     if (!isViewed && jobIds.length === 0) return;
     let truncated = false;
     const shown = new Set(jobIds);
     try {
       if (isViewed) {
-        const since = await this.#options.jobsSince(queue, sinceMs);
+        const since = await reader.jobsSince(queue, sinceMs);
         truncated = since.truncated;
         for (const id of since.ids) shown.add(id);
-        for (const { queue: other, jobId } of this.#options.tracker.unended()) if (other === queue) shown.add(jobId);
+        for (const { queue: other, jobId } of tracker.unended()) if (other === queue) shown.add(jobId);
       }
     } catch (error) {
       truncated = true;
@@ -149,7 +115,7 @@ export class Healer {
     for (let start = 0; start < keys.length; start += SNAPSHOTS_PER_ROUND) {
       const chunk = keys.slice(start, start + SNAPSHOTS_PER_ROUND);
       try {
-        await this.#options.inTurn(() => this.#show(chunk));
+        await this.#context.inTurn(() => this.#show(chunk));
       } catch {
         for (const key of chunk) this.#suspects.set(keyOf(key), key);
       }
@@ -158,28 +124,30 @@ export class Healer {
 
   /** Sends how jobs stand to those who watch them; of one that is gone without a trace, that it was removed. */
   async #show(keys: readonly JobKey[]): Promise<void> {
-    const { manager, mutes, tracker, now } = this.#options;
-    for (const snapshot of await this.#options.takeSnapshots(keys)) {
+    const { manager, mutes, tracker, reader, histories, snapshots } = this.#context;
+    for (const snapshot of await snapshots.take(keys, { mayWait: false })) {
       const { job, content, told } = snapshot;
       const topics = topicsOf(job.queue, job.jobId);
       const before = tracker.get(keyOf(job));
       if (content.state === "unknown" && before) {
         if (before.phase === "ended" || before.phase === "unknown") continue;
-        if (this.#options.isAhead(snapshot)) {
+        if (this.#isAhead(snapshot)) {
           // Its end may be on its way.
           this.#suspects.set(keyOf(job), job);
           continue;
         }
         const meta = { queue: job.queue, task_id: job.jobId, name: before.name };
-        const timestamp = toIso(Math.max(now(), before.atMs));
+        const timestamp = toIso(Math.max(reader.now(), before.atMs));
         const frame = manager.encode(new WebSocketMessage({ type: "task_removed", meta, timestamp }));
-        this.#options.keep(job, frame);
+        // It is in no stream, so it is kept for those who come back.
+        const { jobId } = job;
+        histories.get(job.queue)?.append({ stream: null, jobId, line: null, frame, lines: NO_LINES });
         manager.publish(frame, topics);
-        tracker.learn(job, { phase: "ended", name: before.name, attemptsMade: null, atMs: now() });
+        tracker.learn(job, { phase: "ended", name: before.name, attemptsMade: null, atMs: reader.now() });
         continue;
       }
       const connections = manager.subscribers(topics);
-      manager.publish(this.#options.sendSnapshot(snapshot), topics);
+      manager.publish(snapshots.send(snapshot, { toAll: true }), topics);
       if (connections.size > 0) mutes.add(keyOf(job), told, connections);
     }
   }
@@ -192,8 +160,10 @@ export class Healer {
   async #compareRound(): Promise<void> {
     this.#round += 1;
     const isLongRound = this.#round % ROUNDS_BETWEEN === 0;
-    const { queues, isShort, manager, recheck } = this.#options;
-    for (const queue of queues()) if (isShort(queue) && manager.isWatched(topicsOf(queue, null))) recheck(queue);
+    const { histories, reader, manager } = this.#context;
+    for (const queue of histories.keys()) {
+      if (reader.isShort(queue) && manager.isWatched(topicsOf(queue, null))) reader.recheck(queue);
+    }
     await this.#compare(isLongRound ? null : "short");
   }
 
@@ -202,16 +172,16 @@ export class Healer {
     this.#isRunning = true;
     try {
       const isDue = (queue: string) =>
-        queues === null || (queues === "short" ? this.#options.isShort(queue) : queues.includes(queue));
+        queues === null || (queues === "short" ? this.#context.reader.isShort(queue) : queues.includes(queue));
       const suspects = await this.#differing([...this.#suspects.values(), ...this.#watched(isDue)]);
       this.#suspects = new Map();
       if (suspects.length === 0) return;
       // An end that was written a moment ago is on its way by itself.
       await new Promise((resolve) => setTimeout(resolve, ON_ITS_WAY_MS).unref());
       const left = await this.#differing(suspects);
-      if (left.length > 0) await this.#options.inTurn(() => this.#show(left.slice(0, SNAPSHOTS_PER_ROUND)));
+      if (left.length > 0) await this.#context.inTurn(() => this.#show(left.slice(0, SNAPSHOTS_PER_ROUND)));
     } catch (error) {
-      this.#options.logger.debug({ reason: String(error) }, "jobs not compared with their hashes");
+      this.#context.logger.debug({ reason: String(error) }, "jobs not compared with their hashes");
     } finally {
       this.#isRunning = false;
     }
@@ -219,28 +189,28 @@ export class Healer {
 
   /** Those whose end has not been told although their hashes say they are finished, or are gone. */
   async #differing(keys: readonly JobKey[]): Promise<JobKey[]> {
-    const open = keys.filter((key) => !this.#options.hasEnded(key));
+    const open = keys.filter((key) => !this.#hasEnded(key));
     if (open.length === 0) return [];
-    const states = await this.#options.probe(open);
+    const states = await this.#context.reader.probe(open);
     return open.filter((key, index) => {
       const state = states[index];
-      if (!state || this.#options.hasEnded(key)) return false;
+      if (!state || this.#hasEnded(key)) return false;
       // One that is said to be nowhere, and still is.
-      const isNowhere = !state.exists && this.#options.tracker.get(keyOf(key))?.phase === "unknown";
+      const isNowhere = !state.exists && this.#context.tracker.get(keyOf(key))?.phase === "unknown";
       return (state.finished || !state.exists) && !isNowhere;
     });
   }
 
   /** Jobs somebody watches, by their ids or by their queues, whose ends have not been told. */
   #watched(isDue: (queue: string) => boolean): JobKey[] {
-    const { manager, tracker, isAttached } = this.#options;
+    const { manager, tracker, histories } = this.#context;
     const watched = new Map<string, JobKey>();
     const add = (key: JobKey) => {
       if (tracker.get(keyOf(key))?.phase !== "ended") watched.set(keyOf(key), key);
     };
     for (const topic of manager.topics) {
       const parsed = parseTopic(topic);
-      if (parsed?.kind === "job" && isDue(parsed.queue) && isAttached(parsed.queue)) {
+      if (parsed?.kind === "job" && isDue(parsed.queue) && histories.has(parsed.queue)) {
         add({ queue: parsed.queue, jobId: parsed.id });
       }
     }
@@ -254,8 +224,18 @@ export class Healer {
     return [...jobs.slice(start), ...jobs.slice(0, start)].slice(0, JOBS_PER_ROUND);
   }
 
+  /** Whether a snapshot includes entries of its queue that have not been published yet. */
+  #isAhead({ job, told }: Snapshot): boolean {
+    const position = this.#context.histories.get(job.queue)?.position;
+    return !position || !covers(position, told.position);
+  }
+
+  #hasEnded(job: JobKey): boolean {
+    return this.#context.tracker.get(keyOf(job))?.phase === "ended";
+  }
+
   #watchedById(queue: string): string[] {
-    return [...this.#options.manager.topics].flatMap((topic) => {
+    return [...this.#context.manager.topics].flatMap((topic) => {
       const parsed = parseTopic(topic);
       return parsed?.kind === "job" && parsed.queue === queue ? [parsed.id] : [];
     });

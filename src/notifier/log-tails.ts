@@ -1,41 +1,26 @@
-import type { ConnectionManager } from "../connections/connection-manager.ts";
-import type { Logger } from "../logger.ts";
 import { parseTopic } from "../protocol/topic.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { jobKeyOf, keyOf } from "../sources/job-key.ts";
-
-import type { JobTracker } from "./job-tracker.ts";
-
+import type { NotifierContext } from "./context.ts";
 import { topicsOf } from "./messages.ts";
 
 /** Changes within this time are taken together, ms; with very many topics longer, so that choosing stays a small part. */
 const SETTLE_MS = 5;
 const SHARE = 20;
 
-export interface LogTailsOptions {
-  manager: ConnectionManager;
-  tracker: JobTracker;
-  /** Most jobs tailed at a time. */
-  maxTailedJobs: number;
-  tail: (jobs: readonly JobKey[]) => void;
-  /** The queues that are attached. */
-  queues: () => Iterable<string>;
-  /** The jobs a queue has at work. */
-  activeJobs: (queue: string) => Promise<string[]>;
-  lookForLogs: (queue: string) => Promise<void>;
-  logger: Logger;
-}
-
 /** Chooses whose logs are followed: jobs at work that are watched by their ids first, then those of viewed queues. */
 export class LogTails {
-  readonly #options: LogTailsOptions;
+  readonly #context: NotifierContext;
+  /** Most jobs followed at a time. */
+  readonly #maxTailedJobs: number;
   /** Queues that somebody watches, whose jobs at work are known. */
   readonly #known = new Set<string>();
   #settleMs = SETTLE_MS;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: LogTailsOptions) {
-    this.#options = options;
+  constructor(context: NotifierContext, maxTailedJobs: number) {
+    this.#context = context;
+    this.#maxTailedJobs = maxTailedJobs;
   }
 
   /** Jobs have begun or ended, or somebody watches other topics: the choice is made anew in a moment. */
@@ -53,7 +38,7 @@ export class LogTails {
   }
 
   #choose(): void {
-    const { manager, tracker, maxTailedJobs, tail } = this.#options;
+    const { manager, tracker, reader, histories } = this.#context;
     const byId = new Set<string>();
     const watchedQueues = new Set<string>();
     for (const topic of manager.topics) {
@@ -61,34 +46,33 @@ export class LogTails {
       if (parsed?.kind === "job") byId.add(keyOf({ queue: parsed.queue, jobId: parsed.id }));
       if (parsed && parsed.kind !== "all") watchedQueues.add(parsed.queue);
     }
-    for (const queue of this.#options.queues()) {
+    for (const queue of histories.keys()) {
       if (manager.isWatched(topicsOf(queue, null))) watchedQueues.add(queue);
     }
-    if (maxTailedJobs > 0) void this.#meet(watchedQueues);
+    if (this.#maxTailedJobs > 0) void this.#meet(watchedQueues);
     const chosen: JobKey[] = [];
     for (const wantsById of [true, false]) {
       for (const key of tracker.active) {
-        if (chosen.length >= maxTailedJobs) break;
+        if (chosen.length >= this.#maxTailedJobs) break;
         const job = jobKeyOf(key);
         if (byId.has(key) !== wantsById || tracker.get(key)?.hasLogStream) continue;
         if (wantsById || manager.isWatched(topicsOf(job.queue, null))) chosen.push(job);
       }
     }
-    tail(chosen);
+    reader.tail(chosen);
   }
 
   /** Asks which jobs are at work in queues that have found their first viewer: they may have begun long ago. */
   async #meet(watchedQueues: ReadonlySet<string>): Promise<void> {
     for (const queue of this.#known) if (!watchedQueues.has(queue)) this.#known.delete(queue);
-    const attached = new Set(this.#options.queues());
-    const met = [...watchedQueues].filter((queue) => attached.has(queue) && !this.#known.has(queue));
+    const { tracker, reader, histories, logger } = this.#context;
+    const met = [...watchedQueues].filter((queue) => histories.has(queue) && !this.#known.has(queue));
     for (const queue of met) this.#known.add(queue);
-    const { tracker, logger } = this.#options;
     await Promise.all(
       met.map(async (queue) => {
         try {
-          await this.#options.lookForLogs(queue);
-          for (const jobId of await this.#options.activeJobs(queue)) {
+          await reader.lookForLogs(queue);
+          for (const jobId of (await reader.jobsSince(queue, reader.now())).ids) {
             const phase = tracker.get(keyOf({ queue, jobId }))?.phase ?? "unknown";
             if (phase !== "unknown") continue;
             tracker.learn({ queue, jobId }, { phase: "active", name: null, attemptsMade: null, atMs: 0 });

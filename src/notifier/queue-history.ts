@@ -18,8 +18,8 @@ const MAX_AHEAD_MS = 3000;
 export interface Past {
   start: Position;
   entries: RingEntry[];
-  /** Ids of all stream entries that were read. */
-  ids: ReadonlySet<StreamId>;
+  /** Ids of all entries of the event stream that were read. */
+  ids: Pick<ReadonlySet<StreamId>, "has">;
 }
 
 /** Where the past of a queue comes from when memory does not reach back. */
@@ -51,7 +51,7 @@ export class QueueHistory {
   readonly #attachedAtMs: () => number;
   #isClosed = false;
   /** How far back the streams reached when they were last read, and what was read. */
-  #past: { start: Position; upTo: Position; ids: ReadonlySet<StreamId> } | null = null;
+  #past: (Omit<Past, "entries"> & { upTo: Position }) | null = null;
   /** How far messages had been published when it was noticed that history before it was lost. */
   #lost: { position: Position; isInclusive: boolean } | null = null;
   #isGapPostponed = false;

@@ -12,7 +12,7 @@ import type { JobLogLines } from "../sources/job-log-tail.ts";
 import type { JobReader } from "../sources/job-reader.ts";
 import type { PublishedLine } from "../sources/log-pub-sub-source.ts";
 import type { SourcesSink } from "../sources/sources-sink.ts";
-
+import type { NotifierContext } from "./context.ts";
 import { encodeCursor, queueTag } from "./cursor.ts";
 import type { Enriched } from "./enrichment.ts";
 import { Enrichment, endingIn } from "./enrichment.ts";
@@ -24,7 +24,7 @@ import { Mutes } from "./mutes.ts";
 import { PastTranslator } from "./past.ts";
 import { QueueHistory } from "./queue-history.ts";
 import { RecentEnds } from "./recent-ends.ts";
-import { covers, NO_LINES } from "./ring.ts";
+import { NO_LINES } from "./ring.ts";
 import { RingBudget } from "./ring-budget.ts";
 import { Snapshots } from "./snapshots.ts";
 import { toIso } from "./translate.ts";
@@ -40,6 +40,12 @@ export interface WebSocketNotifierOptions {
   logger: Logger;
 }
 
+/** Detached queues of which it is remembered when that was. */
+const MAX_ABSENT_QUEUES = 1000;
+
+/** A batch with the history of its queue as that was when the batch was read. */
+type Read = FactBatch & { history: QueueHistory };
+
 /** Joins the sources to the connections: job events and log lines in, messages out. */
 export class WebSocketNotifier implements SourcesSink {
   readonly #manager: ConnectionManager;
@@ -53,6 +59,8 @@ export class WebSocketNotifier implements SourcesSink {
   readonly #budget = new RingBudget();
   /** The watched queues. */
   readonly #histories = new Map<string, QueueHistory>();
+  /** Queues that were detached, and since when nothing has been told of them, epoch ms. */
+  readonly #absentSinceMs = new Map<string, number>();
   readonly #enrichment: Enrichment;
   readonly #past: PastTranslator;
   readonly #snapshots: Snapshots;
@@ -75,60 +83,30 @@ export class WebSocketNotifier implements SourcesSink {
     this.#past = new PastTranslator({ reader, tracker, ends, encode, tagOf });
     const read = (keys: readonly JobKey[]) => reader.snapshots(keys);
     this.#snapshots = new Snapshots({ read, histories, tracker, ends, toldLines, encode, now });
-    this.#healer = new Healer({
-      manager,
-      tracker,
-      mutes,
-      probe: (keys) => reader.probe(keys),
-      jobsSince: (queue, sinceMs) => reader.jobsSince(queue, sinceMs),
-      takeSnapshots: (keys) => this.#snapshots.take(keys, { mayWait: false }),
-      sendSnapshot: (snapshot) => this.#snapshots.send(snapshot, { toAll: true }),
-      postponed: (queue, isPostponed) => {
-        const history = histories.get(queue);
-        if (isPostponed) history?.postponeGap();
-        else history?.tellPostponedGap();
-      },
-      keep: ({ queue, jobId }, frame) =>
-        histories.get(queue)?.append({ stream: null, jobId, line: null, frame, lines: NO_LINES }),
-      hasEnded: (job) => tracker.get(keyOf(job))?.phase === "ended",
-      isShort: (queue) => reader.isShort(queue),
-      isAttached: (queue) => histories.has(queue),
-      queues: () => histories.keys(),
-      recheck: (queue) => reader.recheck(queue),
-      isAhead: ({ job, told }) => {
-        const position = histories.get(job.queue)?.position;
-        return !position || !covers(position, told.position);
-      },
-      inTurn: (run) => this.#inTurn(run),
-      now,
-      logger,
-    });
-    this.#tails = new LogTails({
-      manager,
-      tracker,
-      maxTailedJobs,
-      tail: (jobs) => reader.tail(jobs),
-      queues: () => histories.keys(),
-      lookForLogs: (queue) => reader.lookForLogs(queue),
-      activeJobs: async (queue) => (await reader.jobsSince(queue, now())).ids,
-      logger,
-    });
-    const [snapshots, interestChanged] = [this.#snapshots, () => this.#tails.changed()];
+    const snapshots = this.#snapshots;
     const inTurn = <Result>(run: () => Promise<Result>) => this.#inTurn(run);
-    const viewing = { manager, reader, histories, snapshots, mutes, inTurn, interestChanged };
-    manager.useHistory(new ViewerHistory(viewing));
+    const context: NotifierContext = { manager, reader, tracker, mutes, histories, snapshots, inTurn, logger };
+    this.#healer = new Healer(context);
+    this.#tails = new LogTails(context, maxTailedJobs);
+    manager.useHistory(new ViewerHistory(context, () => this.#tails.changed()));
     this.#healer.start();
   }
 
   /** Publishes the facts after at most one round trip; a later call never overtakes an earlier one. */
   accept(batches: readonly FactBatch[]): Promise<void> {
-    const facts = batches.flatMap((batch) => batch.facts);
+    const read = batches.flatMap((batch) => {
+      const history = this.#histories.get(batch.queue);
+      return history ? [{ ...batch, history }] : [];
+    });
     return this.#inTurn(async () => {
-      for (const { gap, queue } of batches) if (gap) this.#tracker.doubt(queue);
+      // What was read of a queue that has been detached since is nobody's, also when it is attached again.
+      const due = read.filter(({ history }) => !history.isClosed);
+      for (const { gap, queue } of due) if (gap) this.#tracker.doubt(queue);
+      const facts = due.flatMap((batch) => batch.facts);
       const ending = endingIn(facts, (job) => this.#wantsLog(job));
       const enriched = await this.#enrichment.enrich(this.#tracker.unknownIn(facts), ending);
       this.#tracker.seed(facts, enriched.hashes);
-      for (const batch of batches) {
+      for (const batch of due) {
         await this.#tellGap(batch);
         this.#publish(batch, enriched);
       }
@@ -180,8 +158,10 @@ export class WebSocketNotifier implements SourcesSink {
 
   /** Forgets a queue that is no longer attached. */
   forget(queue: string): void {
-    this.#histories.get(queue)?.close();
+    const history = this.#histories.get(queue);
+    history?.close();
     this.#histories.delete(queue);
+    if (history?.position) this.#noteAbsence(queue, millisecondsOf(history.position.events));
     this.#tracker.forget(queue);
     this.#ends.forget(queue);
     this.#tails.changed();
@@ -208,12 +188,21 @@ export class WebSocketNotifier implements SourcesSink {
     return result;
   }
 
-  async #tellGap({ queue, gap, start }: FactBatch): Promise<void> {
-    const history = this.#histories.get(queue);
-    if (!gap || !history) return;
-    const sinceMs = millisecondsOf((history.position ?? start).events);
-    history.restartAt(start);
-    await this.#healer.tell(queue, gap.missed, sinceMs);
+  /** From a time on, epoch ms, nothing is told of a queue. */
+  #noteAbsence(queue: string, sinceMs: number): void {
+    this.#absentSinceMs.set(queue, sinceMs);
+    const [oldest] = this.#absentSinceMs.keys();
+    if (this.#absentSinceMs.size > MAX_ABSENT_QUEUES && oldest !== undefined) this.#absentSinceMs.delete(oldest);
+  }
+
+  async #tellGap({ queue, gap, start, history }: Read): Promise<void> {
+    const absentSinceMs = this.#absentSinceMs.get(queue);
+    this.#absentSinceMs.delete(queue);
+    if (history.isClosed || (!gap && absentSinceMs === undefined)) return;
+    const sinceMs = absentSinceMs ?? millisecondsOf((history.position ?? start).events);
+    if (gap) history.restartAt(start);
+    else history.moveTo(start);
+    await this.#healer.tell(queue, gap?.missed ?? null, sinceMs);
   }
 
   /** Whether the lines of a job's own log are wanted, by those who watch or by those who catch up. */
@@ -222,9 +211,8 @@ export class WebSocketNotifier implements SourcesSink {
     return this.#manager.isWatched(topicsOf(queue, jobId)) || (this.#histories.get(queue)?.pulling ?? 0) > 0;
   }
 
-  #publish({ queue, start, end, facts }: FactBatch, enriched: Enriched): void {
-    const history = this.#histories.get(queue);
-    if (!history) return;
+  #publish({ queue, start, end, facts, history }: Read, enriched: Enriched): void {
+    if (history.isClosed) return;
     const position = { ...start };
     if (!history.position) history.moveTo(start);
     for (const [index, fact] of facts.entries()) {

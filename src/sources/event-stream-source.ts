@@ -235,7 +235,9 @@ export class EventStreamSource {
     try {
       const { located, unreadable } = await locateFeeds(this.#queries, feeds);
       this.#setAside(unreadable);
-      await this.#sink.accept(located);
+      // A queue detached meanwhile may have been attached again, with a start of its own.
+      const current = new Set(feeds.filter((feed) => this.#feeds.get(feed.queue) === feed).map(({ queue }) => queue));
+      await this.#sink.accept(located.filter(({ queue }) => current.has(queue)));
     } catch (error) {
       // The loop asks again.
       this.#logger.debug({ queues: feeds.length, reason: describeError(error) }, "queues not located yet");

@@ -3,6 +3,7 @@ import type { StreamEntry } from "./merge.ts";
 import { mergeStreams } from "./merge.ts";
 import type { QueueFeed, RawEntry, StreamName } from "./queue-feed.ts";
 import { READ_COUNT } from "./queue-feed.ts";
+import { SortedIds } from "./sorted-ids.ts";
 import type { StreamQueries } from "./stream-queries.ts";
 
 /** Most entries of one stream, and bytes of both, that one look into the past takes into memory. */
@@ -16,8 +17,8 @@ export interface PastFacts {
   queue: string;
   /** Everything after this is in `facts`. */
   start: Position;
-  /** Ids of all entries read, of those too that made no fact. */
-  ids: ReadonlySet<StreamId>;
+  /** Ids of all entries of the event stream that were read, of those too that made no fact. */
+  ids: Pick<ReadonlySet<StreamId>, "has">;
   facts: Fact[];
 }
 
@@ -40,7 +41,8 @@ export async function readPast(queries: StreamQueries, feed: QueueFeed, upTo: Po
   const start = { events: events.start, logs: logs.start };
   const { entries } = mergeStreams(partOf("events", events), partOf("logs", logs), start);
   const facts = entries.flatMap((entry) => feed.parsePast(entry) ?? []);
-  return { queue: feed.queue, start, ids: new Set(entries.map(({ id }) => id)), facts };
+  const ids = new SortedIds(events.entries.map(([id]) => id).reverse());
+  return { queue: feed.queue, start, ids, facts };
 
   async function readBackwards(stream: StreamName): Promise<PastEntries> {
     const entries: RawEntry[] = [];

@@ -52,6 +52,15 @@ describe("a connection that catches up", () => {
     expect(viewer.take()).toMatchObject([{ type: "subscribed" }]);
   });
 
+  it("may ask for more meanwhile, but not for more than is worth keeping", () => {
+    const { manager } = managerWith(fakeCatchUp(["unready"], { prepare: () => new Promise(() => undefined) }));
+    const viewer = openViewer(manager, {});
+    viewer.send({ type: "subscribe", content: { topics: ["*"], since: { a: "c" } } });
+    const topics = Array.from({ length: 80 }, (_, index) => `job:emails:${index}-${"x".repeat(400)}`);
+    for (let request = 0; request < 8; request += 1) viewer.send({ type: "subscribe", content: { topics } });
+    expect(viewer.take()).toMatchObject([{ type: "error", content: { code: "bad_message" } }]);
+  });
+
   it("is not subscribed before it has caught up, and joins in the turn in which it has", async () => {
     const prepared = latch();
     const order: string[] = [];

@@ -193,6 +193,25 @@ describe("a fact", () => {
     expect(viewer.take()).toEqual([]);
   });
 
+  it("of a queue detached and attached again meanwhile is passed over, and viewers are told of the gap", async () => {
+    const slow = latch<JobHash[]>();
+    const { manager, notifier } = makeNotifier({ hashes: () => slow.promise });
+    await notifier.accept([batchOf([])]);
+    const viewer = watchAll(manager);
+    const old = notifier.accept([batchOf([active()])]);
+    notifier.forget("emails");
+    notifier.watch("emails");
+    slow.open([hashOf()]);
+    await old;
+    expect(viewer.take()).toEqual([]);
+    await notifier.accept([batchOf([], { atMs: START_MS + 500 })]);
+    await notifier.accept([batchOf([added("2")], { atMs: START_MS + 500 })]);
+    expect(viewer.take()).toMatchObject([
+      { type: "gap", content: { queue: "emails", missed: null } },
+      { type: "task_added", meta: { task_id: "2" } },
+    ]);
+  });
+
   it("whose value cannot be written again is told without it", async () => {
     const { manager, notifier, logs } = makeNotifier();
     const viewer = watchAll(manager);
