@@ -1,62 +1,10 @@
-import type { IncomingMessage } from "node:http";
 import type { Logger } from "pino";
 import { z } from "zod";
 import type { SettingIssue } from "./errors.ts";
 import { InvalidSettingsError } from "./errors.ts";
+import type { Authenticate, ConnectionSetting, QueueEventsLike } from "./handed-in.ts";
+import { isConnection, isQueueEventsLike, QUEUE_NAME_PATTERN } from "./handed-in.ts";
 import { describeGiven } from "./input-issue.ts";
-
-/** Who a connection belongs to, as the application says. */
-export interface Principal {
-  /** Stable name of the user or service. */
-  id: string;
-}
-
-/**
- * Says who is behind a request, or null to refuse it (close code 4401).
- * Called once per WebSocket upgrade; one that throws refuses with 1011 and is logged.
- */
-export type Authenticate = (request: IncomingMessage) => Principal | null | Promise<Principal | null>;
-
-/** The part of BullMQ's `QueueEvents` that bullcast uses; any bullmq 5 or 6 instance has it. */
-export interface QueueEventsLike {
-  readonly name: string;
-  readonly opts?: object;
-  on(event: string, listener: (...args: never[]) => void): unknown;
-  off(event: string, listener: (...args: never[]) => void): unknown;
-}
-
-/** The part of an ioredis instance that bullcast uses of one handed in: it is duplicated and never closed. */
-export interface RedisLike {
-  duplicate(override?: object): unknown;
-}
-
-/** Where Redis is: a `redis://` or `rediss://` URL, a unix socket's absolute path, ioredis options, or an ioredis instance. */
-export type ConnectionSetting = string | Record<string, unknown> | RedisLike;
-
-/** Told by shape, not by class, so that an instance of another ioredis copy or major is recognised. */
-export function isRedisLike(value: unknown): value is RedisLike {
-  return typeof value === "object" && value !== null && typeof (value as RedisLike).duplicate === "function";
-}
-
-/** Told by shape, so that instances of bullmq 5 and 6 are both recognised. */
-export function isQueueEventsLike(value: unknown): value is QueueEventsLike {
-  if (typeof value !== "object" || value === null) return false;
-  const { name, on, off } = value as QueueEventsLike;
-  return typeof name === "string" && typeof on === "function" && typeof off === "function";
-}
-
-/** BullMQ itself refuses queue names with a colon. */
-export const QUEUE_NAME_PATTERN = /^[^:]{1,256}$/;
-
-function isConnection(value: unknown): boolean {
-  if (typeof value !== "string") {
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject && (value as { isCluster?: unknown }).isCluster !== true;
-  }
-  if (value.startsWith("/")) return true;
-  // The path is the number of a database; anything else ioredis would send as it is.
-  return /^rediss?:\/\//.test(value) && URL.canParse(value) && /^\/?\d*$/.test(new URL(value).pathname);
-}
 
 function isFunction(value: unknown): boolean {
   return typeof value === "function";
@@ -130,6 +78,7 @@ const bridgeShape = {
   heartbeatTimeout: seconds(60),
   maxQueueSize: count(1, 10_000_000, "messages", 10_000),
   maxQueueBytes: count(1024, 1024 ** 3, "bytes", 4 * 1024 ** 2),
+  maxFlushDelayMs: count(0, 1000, "milliseconds", 25),
   maxTailedJobs: count(0, 10_000, "jobs", 100),
   logger: z.custom<Logger>(isLogger).optional().describe("a pino logger"),
 };
@@ -154,7 +103,7 @@ export type BridgeSettings = z.output<typeof bridgeSchema>;
 export type ServerSettings = z.output<typeof serverSchema>;
 
 /** Settings that are planned but not there yet: naming one stops the start, as nothing set may be ignored. */
-const NOT_YET: readonly string[] = ["maxFlushDelayMs", "cluster", "readOnly", "authorize"];
+const NOT_YET: readonly string[] = ["cluster", "readOnly", "authorize"];
 const SECRETS: readonly string[] = ["adminToken"];
 
 type SettingName = keyof typeof serverShape;
@@ -179,6 +128,7 @@ export const ENVIRONMENT: Readonly<
   heartbeatTimeout: { variable: "BULLCAST_HEARTBEAT_TIMEOUT", holds: "number" },
   maxQueueSize: { variable: "BULLCAST_MAX_QUEUE_SIZE", holds: "number" },
   maxQueueBytes: { variable: "BULLCAST_MAX_QUEUE_BYTES", holds: "number" },
+  maxFlushDelayMs: { variable: "BULLCAST_MAX_FLUSH_DELAY_MS", holds: "number" },
   maxTailedJobs: { variable: "BULLCAST_MAX_TAILED_JOBS", holds: "number" },
   host: { variable: "HOST", holds: "text" },
   port: { variable: "PORT", holds: "number" },

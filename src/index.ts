@@ -1,6 +1,6 @@
 export type { Bridge } from "./bridge.ts";
 export { createBridge } from "./bridge.ts";
-export type { Authenticate, BridgeOptions, ConnectionSetting, Principal, QueueEventsLike } from "./config.ts";
+export type { BridgeOptions } from "./config.ts";
 export type { MessageContext, MessageHandler } from "./connections/client-message-router.ts";
 export type { Connection } from "./connections/connection.ts";
 export type { ConnectionManagerOptions, OpenOptions } from "./connections/connection-manager.ts";
@@ -15,6 +15,7 @@ export {
   InvalidQueueError,
   InvalidSettingsError,
 } from "./errors.ts";
+export type { Authenticate, ConnectionSetting, Principal, QueueEventsLike } from "./handed-in.ts";
 export type { Health, Stats } from "./http/schemas.ts";
 export type { WebSocketNotifierOptions } from "./notifier/web-socket-notifier.ts";
 export { WebSocketNotifier } from "./notifier/web-socket-notifier.ts";

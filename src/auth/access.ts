@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { Authenticate, Principal } from "../config.ts";
+import type { Authenticate, Principal } from "../handed-in.ts";
 
 /** Why a request is not served; `detail` names what to set and is safe to show. */
 export interface Refusal {

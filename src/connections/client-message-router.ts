@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Principal } from "../config.ts";
 import { BullcastError, InvalidHandlerError } from "../errors.ts";
+import type { Principal } from "../handed-in.ts";
 import { describeIssues, inputIssues } from "../input-issue.ts";
 import type { Logger } from "../logger.ts";
 import type { ClientMessage } from "../protocol/client-message.ts";

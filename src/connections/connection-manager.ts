@@ -7,12 +7,15 @@ import { CUSTOM_TYPE_PATTERN, isProtocolType, PROTOCOL_VERSION, WebSocketMessage
 import type { Topic } from "../protocol/topic.ts";
 import type { MessageHandler } from "./client-message-router.ts";
 import { ClientMessageRouter, withRequest } from "./client-message-router.ts";
-import type { ConnectionDetails } from "./connection.ts";
+import type { ConnectionDetails, ConnectionObserver } from "./connection.ts";
 import { Connection } from "./connection.ts";
+import { Flusher } from "./flusher.ts";
 import type { Frame } from "./frame.ts";
 import { encodeBounded, encodeFrame } from "./frame.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { History } from "./history.ts";
+import type { OutboxLimits } from "./outbox.ts";
+import { Outbox } from "./outbox.ts";
 import { Pinger } from "./pinger.ts";
 import { Statistics } from "./statistics.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -25,6 +28,8 @@ export interface ConnectionManagerOptions {
   /** Most bytes in one outbox. */
   maxQueueBytes: number;
   enableHeartbeat: boolean;
+  /** Longest pause between two passes of writing under load, ms. */
+  maxFlushDelayMs: number;
   /** Seconds between two pings of one connection. */
   heartbeatInterval: number;
   /** Seconds of silence after which a connection is cut (4408). */
@@ -55,14 +60,28 @@ export class ConnectionManager {
   readonly #subscriptions: Subscriptions;
   readonly #router: ClientMessageRouter;
   readonly #heartbeat: Heartbeat;
-  readonly #pinger = new Pinger(this.statistics);
+  readonly #pinger: Pinger;
+  readonly #flusher: Flusher;
+  readonly #limits: OutboxLimits;
+  readonly #observer: ConnectionObserver;
   #publish = 0;
   #onAllClosed: (() => void) | undefined;
 
   constructor(options: ConnectionManagerOptions) {
     this.#options = options;
     this.#logger = options.logger;
-    this.#subscriptions = new Subscriptions((...message) => this.#send(...message), options.logger);
+    this.#limits = { maxMessages: options.maxQueueSize, maxBytes: options.maxQueueBytes };
+    this.#flusher = new Flusher(options.maxFlushDelayMs);
+    const deliver = (connection: Connection, frame: Frame) => this.#deliver(connection, frame);
+    this.#subscriptions = new Subscriptions({ deliver, send: (...message) => this.#send(...message) }, options.logger);
+    this.#pinger = new Pinger(this.statistics, deliver);
+    this.#observer = {
+      pending: (connection) => this.#flusher.add(connection),
+      overflowed: (connection, dropped) => this.#overflowed(connection, dropped),
+      drained: (connection) => this.#heartbeat.sawLife(connection),
+      writable: (connection) => this.#subscriptions.writable(connection),
+      closing: (connection, code, reason) => this.#unregister(connection, code, reason),
+    };
     this.#router = new ClientMessageRouter(
       {
         pong: (connection, pingId) => this.#pinger.pong(connection, pingId),
@@ -104,14 +123,8 @@ export class ConnectionManager {
    * of somebody else is refused (4403), as messages sent to it are meant for its owner.
    */
   open(transport: Transport, { topics, since, ...details }: OpenOptions): Connection {
-    const limits = { maxMessages: this.#options.maxQueueSize, maxBytes: this.#options.maxQueueBytes };
-    const connection = new Connection(transport, details, limits, {
-      delivered: (frame) => this.statistics.messageSent(frame.type),
-      overflowed: (slow, dropped) => this.#overflowed(slow, dropped),
-      drained: (drained) => this.#heartbeat.sawLife(drained),
-      writable: (writable) => this.#subscriptions.writable(writable),
-      closing: (closing, code, reason) => this.#unregister(closing, code, reason),
-    });
+    const outbox = new Outbox(this.#limits, this.statistics.messages);
+    const connection = new Connection(transport, details, outbox, this.#observer);
     const former = this.#connections.get(connection.clientId);
     if (former && former.principal?.id !== connection.principal?.id) {
       this.#closing.add(connection);
@@ -131,6 +144,8 @@ export class ConnectionManager {
       heartbeat_timeout: this.#options.enableHeartbeat ? this.#options.heartbeatTimeout : null,
     });
     if (topics.length > 0) this.#subscribeAtStart(connection, topics, since);
+    // In the same turn: whoever has sent its first frames along with the upgrade may be closing already.
+    connection.flush();
     return connection;
   }
 
@@ -202,6 +217,7 @@ export class ConnectionManager {
         if (connection.deliver(frame)) reached += 1;
       }
     }
+    this.statistics.messagesSent(frame.type, reached);
     return reached;
   }
 
@@ -226,10 +242,19 @@ export class ConnectionManager {
       throw new InvalidMessageError("meta.cursor cannot be set by an application: clients keep it to resume");
     }
     const frame = encodeFrame(new WebSocketMessage(fields));
-    if (clientId !== undefined) return this.#connections.get(clientId)?.deliver(frame) ? 1 : 0;
+    if (clientId !== undefined) {
+      const connection = this.#connections.get(clientId);
+      return connection && this.#deliver(connection, frame) ? 1 : 0;
+    }
     let reached = 0;
     for (const connection of this.#connections.values()) if (connection.deliver(frame)) reached += 1;
+    this.statistics.messagesSent(frame.type, reached);
     return reached;
+  }
+
+  /** Writes what was delivered in this turn now instead of at its end. */
+  flush(): void {
+    this.#flusher.flush();
   }
 
   has(clientId: string): boolean {
@@ -284,6 +309,12 @@ export class ConnectionManager {
   }
 
   #send(connection: Connection, type: string, content: unknown, meta: MessageMeta = {}): void {
-    connection.deliver(encodeFrame(new WebSocketMessage({ type, content, meta })));
+    this.#deliver(connection, encodeFrame(new WebSocketMessage({ type, content, meta })));
+  }
+
+  #deliver(connection: Connection, frame: Frame): boolean {
+    const isTaken = connection.deliver(frame);
+    if (isTaken) this.statistics.messagesSent(frame.type, 1);
+    return isTaken;
   }
 }

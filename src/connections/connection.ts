@@ -1,9 +1,10 @@
-import type { Principal } from "../config.ts";
+import type { Principal } from "../handed-in.ts";
 import { CLOSE_CODE } from "../protocol/close-code.ts";
 import type { Topic } from "../protocol/topic.ts";
 import type { Frame } from "./frame.ts";
-import type { OutboxLimits } from "./outbox.ts";
-import { Outbox } from "./outbox.ts";
+import { JoinedRuns } from "./joined-runs.ts";
+import type { Outbox } from "./outbox.ts";
+import { HIGH_WATER_MARK } from "./outbox.ts";
 import type { Transport } from "./transport.ts";
 
 /** How long a closing handshake may take before the socket is destroyed. */
@@ -16,10 +17,10 @@ export interface ConnectionDetails {
   principal: Principal | null;
 }
 
-/** What the owner of a connection wants to hear of it. */
+/** What the owner of connections wants to hear of them. */
 export interface ConnectionObserver {
-  /** One frame was accepted, by the socket or by the outbox. */
-  delivered(frame: Frame): void;
+  /** There is something in the outbox: `flush()` is to be called soon. */
+  pending(connection: Connection): void;
   /** The outbox is full: `dropped` messages are lost to this connection and it is being closed. */
   overflowed(connection: Connection, dropped: number): void;
   /** A full socket has drained, which is a sign of life. */
@@ -29,6 +30,12 @@ export interface ConnectionObserver {
   /** The connection begins to close and takes no more messages. */
   closing(connection: Connection, code: number, reason: string): void;
 }
+
+/** Most bytes handed to a socket in one write: what a slow one holds beside its outbox. */
+const MAX_WRITE_BYTES = 256 * 1024;
+
+/** For what is flushed outside of the common passes. */
+const APART = new JoinedRuns();
 
 /**
  * One accepted socket with its state.
@@ -55,69 +62,82 @@ export class Connection {
   badMessages = 0;
   /** Number of the last publish that reached this connection: a message on several of its topics is sent once. */
   lastPublish = 0;
+  /** Whether it is among those that are flushed next. */
+  isPending = false;
 
   readonly #transport: Transport;
   readonly #observer: ConnectionObserver;
   #state: "open" | "closing" | "closed" = "open";
   #closeTimer: NodeJS.Timeout | undefined;
 
-  constructor(transport: Transport, details: ConnectionDetails, limits: OutboxLimits, observer: ConnectionObserver) {
+  constructor(transport: Transport, details: ConnectionDetails, outbox: Outbox, observer: ConnectionObserver) {
     this.#transport = transport;
     this.#observer = observer;
     this.clientId = details.clientId;
     this.remoteAddress = details.remoteAddress;
     this.principal = details.principal;
-    this.outbox = new Outbox(limits);
+    this.outbox = outbox;
   }
 
   get isOpen(): boolean {
     return this.#state === "open";
   }
 
-  /** Whether a frame would go straight to the socket. */
+  /** Whether nothing waits and the socket takes more. */
   get isWritable(): boolean {
     return this.#state === "open" && this.outbox.messages === 0 && !this.#transport.isFull;
   }
 
   /** Age of the oldest message in the outbox, ms; 0 when it is empty. */
   get lagMs(): number {
-    const oldest = this.outbox.oldestAcceptedAt;
+    const oldest = this.outbox.oldestMadeAt;
     return oldest === null ? 0 : Date.now() - oldest;
   }
 
-  /** Sends a frame now, or keeps it until the socket drains. False when the connection cannot take it. */
+  /** Takes a frame to be sent in a moment, or when the socket has drained. False when the connection cannot take it. */
   deliver(frame: Frame): boolean {
     if (this.#state !== "open") return false;
-    if (this.outbox.messages === 0 && !this.#transport.isFull) {
-      this.#transport.send(frame.bytes);
-    } else if (!this.outbox.push(frame, Date.now())) {
-      this.#observer.overflowed(this, this.outbox.clear() + 1);
+    const { outbox } = this;
+    // A storm within one turn is no sign of a slow viewer.
+    if (outbox.messages >= HIGH_WATER_MARK) this.flush();
+    if (!outbox.push(frame) && !this.#pushAfterFlush(frame)) {
+      this.#observer.overflowed(this, outbox.clear() + 1);
       this.close(CLOSE_CODE.slowConsumer, "slow consumer: outbox full, reconnect with your cursors");
       return false;
     }
-    this.#observer.delivered(frame);
+    if (!this.isPending) {
+      this.isPending = true;
+      this.#observer.pending(this);
+    }
     return true;
+  }
+
+  #pushAfterFlush(frame: Frame): boolean {
+    this.flush();
+    return this.outbox.push(frame);
+  }
+
+  /** Hands what waits to the socket, as far as that takes it. */
+  flush(runs: JoinedRuns = APART): void {
+    if (this.#state !== "open") return;
+    while (this.outbox.messages > 0 && !this.#transport.isFull) {
+      this.#transport.send(runs.join(this.outbox.takeRun(MAX_WRITE_BYTES)));
+    }
+    if (runs === APART) APART.clear();
   }
 
   /** The transport reports that its socket has drained: what waits in the outbox goes on. */
   drained(): void {
     if (this.#state !== "open") return;
     this.#observer.drained(this);
-    while (!this.#transport.isFull) {
-      const frame = this.outbox.shift();
-      if (!frame) return this.#observer.writable(this);
-      this.#transport.send(frame.bytes);
-    }
+    this.flush();
+    if (this.isWritable) this.#observer.writable(this);
   }
 
-  /** Sends a protocol ping. */
-  probe(): void {
-    if (this.#state === "open") this.#transport.ping();
-  }
-
-  /** Begins to close; what waits in the outbox is dropped, and a socket that does not close in 2 s is destroyed. */
+  /** Begins to close; what the socket does not take any more is dropped, and one that does not close in 2 s destroyed. */
   close(code: number, reason: string): void {
     if (this.#state !== "open") return;
+    this.flush();
     this.#state = "closing";
     this.outbox.clear();
     this.#observer.closing(this, code, reason);

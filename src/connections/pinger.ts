@@ -2,16 +2,18 @@ import { randomUUID } from "node:crypto";
 import { WebSocketMessage } from "../protocol/message.ts";
 import type { Connection } from "./connection.ts";
 import type { Frame } from "./frame.ts";
-import { encodeFrame } from "./frame.ts";
+import { encodeWithPing } from "./frame.ts";
 import type { Statistics } from "./statistics.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
 /** Sends the heartbeat's pings and takes in their answers. */
 export class Pinger {
   readonly #statistics: Statistics;
+  readonly #deliver: (connection: Connection, frame: Frame) => boolean;
 
-  constructor(statistics: Statistics) {
+  constructor(statistics: Statistics, deliver: (connection: Connection, frame: Frame) => boolean) {
     this.#statistics = statistics;
+    this.#deliver = deliver;
   }
 
   /**
@@ -28,12 +30,11 @@ export class Pinger {
       let frame = frames.get(key);
       if (!frame) {
         const meta = { ping_id: id, cursors: subscriptions.cursorsOf(connection) };
-        frame = encodeFrame(new WebSocketMessage({ type: "ping", content: "ping", meta }));
+        frame = encodeWithPing(new WebSocketMessage({ type: "ping", content: "ping", meta }));
         frames.set(key, frame);
       }
       connection.pendingPing = { id, sentAt };
-      if (connection.deliver(frame)) this.#statistics.heartbeat.pings += 1;
-      connection.probe();
+      if (this.#deliver(connection, frame)) this.#statistics.heartbeat.pings += 1;
     }
   }
 

@@ -21,9 +21,11 @@ export class Statistics {
     this.connections.current -= 1;
   }
 
-  messageSent(type: string): void {
-    this.messages.out += 1;
-    this.#byType.set(type, (this.#byType.get(type) ?? 0) + 1);
+  /** A message was accepted for so many connections. */
+  messagesSent(type: string, count: number): void {
+    if (count === 0) return;
+    this.messages.out += count;
+    this.#byType.set(type, (this.#byType.get(type) ?? 0) + count);
   }
 
   /** Messages sent, by type. */

@@ -7,6 +7,7 @@ import type { Topic } from "../protocol/topic.ts";
 import type { RequestId } from "./client-message-router.ts";
 import { withRequest } from "./client-message-router.ts";
 import type { Connection } from "./connection.ts";
+import type { Frame } from "./frame.ts";
 import type { CatchUp, History } from "./history.ts";
 import { NO_HISTORY } from "./history.ts";
 import { TopicIndex } from "./topic-index.ts";
@@ -14,6 +15,8 @@ import { TopicIndex } from "./topic-index.ts";
 /** Frames sent to connections that catch up before other work gets its turn, to all together and to one in a row. */
 const FRAMES_PER_TURN = 2000;
 const FRAMES_IN_A_ROW = 100;
+/** The same in bytes for one, which its outbox holds for a moment. */
+const BYTES_IN_A_ROW = 64 * 1024;
 /** How long a connection may take to catch up; one that is slower than that is closed and resumes where it was. */
 const MAX_CATCH_UP_MS = 120_000;
 /** Requests that may wait for a catch-up to end, and characters of all their topics and cursors. */
@@ -39,7 +42,11 @@ interface WaitingRequest {
   characters: number;
 }
 
-type Send = (connection: Connection, type: string, content: unknown, meta?: MessageMeta) => void;
+/** How messages get to connections, and are counted. */
+export interface Delivery {
+  deliver(connection: Connection, frame: Frame): boolean;
+  send(connection: Connection, type: string, content: unknown, meta?: MessageMeta): void;
+}
 
 /**
  * Who is subscribed to what. A connection that wants the past is not in the index yet: its catch-up is pulled as its
@@ -49,15 +56,15 @@ export class Subscriptions {
   readonly index = new TopicIndex<Connection>();
   /** Where the past of the queues is asked for. */
   history: History = NO_HISTORY;
-  readonly #send: Send;
+  readonly #delivery: Delivery;
   readonly #logger: Logger;
   readonly #catchingUp = new Map<Connection, CatchingUp>();
   /** Those of them whose sockets take more. */
   readonly #ready = new Set<Connection>();
   #isScheduled = false;
 
-  constructor(send: Send, logger: Logger) {
-    this.#send = send;
+  constructor(delivery: Delivery, logger: Logger) {
+    this.#delivery = delivery;
     this.#logger = logger;
   }
 
@@ -136,7 +143,7 @@ export class Subscriptions {
       connection.topics.delete(topic);
       this.index.delete(topic, connection);
     }
-    this.#send(connection, "unsubscribed", { topics }, withRequest(requestId));
+    this.#delivery.send(connection, "unsubscribed", { topics }, withRequest(requestId));
     this.#logger.debug({ clientId: connection.clientId, topics }, "unsubscribed");
     this.history.interestChanged();
   }
@@ -186,8 +193,10 @@ export class Subscriptions {
       );
       return 0;
     }
-    for (let sent = 0; sent < FRAMES_IN_A_ROW; sent += 1) {
-      if (!connection.isWritable) return sent;
+    // What was delivered before goes first; a socket that is full says when it has drained.
+    connection.flush();
+    if (!connection.isWritable) return 0;
+    for (let sent = 0; sent < FRAMES_IN_A_ROW && connection.outbox.bytes < BYTES_IN_A_ROW; sent += 1) {
       const frame = state.catchUp.next();
       if (frame === "unready") {
         this.#prepare(connection, state);
@@ -198,9 +207,10 @@ export class Subscriptions {
         return sent;
       }
       state.startedAt ??= now;
-      connection.deliver(frame);
+      this.#delivery.deliver(connection, frame);
     }
-    this.#schedule(connection);
+    connection.flush();
+    if (connection.isWritable) this.#schedule(connection);
     return FRAMES_IN_A_ROW;
   }
 
@@ -223,7 +233,7 @@ export class Subscriptions {
       } catch (error) {
         if (!(error instanceof BullcastError)) throw error;
         const content = { code: "bad_message", message: error.message };
-        this.#send(connection, "error", content, withRequest(request.requestId));
+        this.#delivery.send(connection, "error", content, withRequest(request.requestId));
       }
       // It catches up again: the rest waits for that.
       const next = this.#catchingUp.get(connection);
@@ -234,7 +244,7 @@ export class Subscriptions {
   #join(connection: Connection, topics: readonly Topic[], recovered: boolean, requestId: RequestId | undefined): void {
     for (const topic of topics) this.index.add(topic, connection);
     const content = { topics, recovered, cursors: this.history.cursors(topics) };
-    this.#send(connection, "subscribed", content, withRequest(requestId));
+    this.#delivery.send(connection, "subscribed", content, withRequest(requestId));
     this.#logger.debug({ clientId: connection.clientId, topics, recovered }, "subscribed");
     this.history.interestChanged();
   }

@@ -7,10 +7,8 @@
 export interface Transport {
   /** Whether the socket has more to write than it should hold; what is to be sent waits in the outbox then. */
   readonly isFull: boolean;
-  /** Sends one text frame. MUST NOT keep or change `bytes`: they are shared with other connections. */
+  /** Writes whole WebSocket frames. MUST NOT keep or change `bytes`: they are shared with other connections. */
   send(bytes: Buffer): void;
-  /** Sends a WebSocket protocol ping; the pong is to be reported through `ConnectionManager.sawLife()`. */
-  ping(): void;
   /** Begins the closing handshake. */
   close(code: number, reason: string): void;
   /** Destroys the socket at once. */

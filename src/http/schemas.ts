@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { QUEUE_NAME_PATTERN } from "../config.ts";
+import { QUEUE_NAME_PATTERN } from "../handed-in.ts";
 import { CLIENT_ID_PATTERN } from "../protocol/client-message.ts";
 import { CUSTOM_TYPE_PATTERN, isProtocolType } from "../protocol/message.ts";
 import { JOB_STATES } from "../protocol/snapshot.ts";
@@ -44,7 +44,7 @@ export const statsSchema = z.object({
     in: z.int().describe("Messages received from clients."),
     out: z.int().describe("Messages handed to connections: one for each that gets it."),
     dropped: z.int().describe("Messages lost to slow consumers, which were disconnected for it."),
-    conflated: z.int().describe("Progress messages replaced by newer ones; 0 in this version."),
+    conflated: z.int().describe("Progress messages left out as newer ones of their jobs were waiting."),
     by_type: z.record(z.string(), z.int()).describe("`out` by message type."),
   }),
   outbox: outboxSchema.describe("What waits in all outboxes together."),

@@ -7,7 +7,6 @@ import { WebSocketServer } from "ws";
 import type { Access, Admission } from "../auth/access.ts";
 import type { Connection } from "../connections/connection.ts";
 import type { ConnectionManager } from "../connections/connection-manager.ts";
-import { encodeFrame } from "../connections/frame.ts";
 import type { Logger } from "../logger.ts";
 import { MAX_CLIENT_MESSAGE_BYTES } from "../protocol/client-message.ts";
 import { CLOSE_CODE } from "../protocol/close-code.ts";
@@ -152,7 +151,7 @@ export class UpgradeHandler {
       this.#refused.delete(webSocket);
     });
     const content = { code: ERROR_CODES[code] ?? "refused", message: reason };
-    webSocket.send(encodeFrame(new WebSocketMessage({ type: "error", content })).bytes, { binary: false });
+    webSocket.send(JSON.stringify(new WebSocketMessage({ type: "error", content })));
     webSocket.close(code, fitReason(reason));
   }
 

@@ -20,12 +20,9 @@ export class WsTransport implements Transport {
     return this.#socket.writableNeedDrain;
   }
 
+  /** Past the `ws` sender, whose frames go to the socket in the turn in which they are sent, so that none is split. */
   send(bytes: Buffer): void {
-    this.#webSocket.send(bytes, { binary: false });
-  }
-
-  ping(): void {
-    this.#webSocket.ping();
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#socket.write(bytes);
   }
 
   close(code: number, reason: string): void {

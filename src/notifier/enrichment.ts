@@ -13,8 +13,8 @@ const TIMEOUT_MS = 250;
 /** What is known of the jobs of a batch before its facts are told. */
 export interface Enriched {
   hashes: ReadonlyMap<string, JobHash>;
-  /** What is left of the logs of jobs that end in the batch; without those that could not be read. */
-  logEnds: Map<string, JobLogLines>;
+  /** What is left of the logs of jobs that end in the batch; null where it could not be read, and is told later. */
+  logEnds: Map<string, JobLogLines | null>;
 }
 
 /** Asks Redis what the facts of a batch do not say, all in one round trip, and not for long. */
@@ -42,7 +42,7 @@ export class Enrichment {
     return new Map(keys.flatMap((key, index) => (hashes?.[index] ? [[keyOf(key), hashes[index]]] : [])));
   }
 
-  async #logEnds(keys: readonly JobKey[]): Promise<Map<string, JobLogLines>> {
+  async #logEnds(keys: readonly JobKey[]): Promise<Map<string, JobLogLines | null>> {
     if (keys.length === 0) return new Map();
     const read = this.#reader.logEnds(keys, { isPast: false });
     const logEnds = await this.#inTime(read, "told without their last lines");
@@ -52,7 +52,7 @@ export class Enrichment {
     };
     // One that fails is told by the tail itself when Redis is back.
     read.then(acceptLate, () => undefined);
-    return new Map();
+    return new Map(keys.map((key) => [keyOf(key), null]));
   }
 
   /** Null when the answer does not come in time, or never. */

@@ -1,4 +1,5 @@
 import type { Frame } from "../connections/frame.ts";
+import { textOf } from "../connections/frame.ts";
 import type { Position, StreamId } from "../sources/fact.ts";
 import { compareStreamIds, MAX_SEQUENCE, millisecondsOf } from "../sources/fact.ts";
 import type { LineFrame, RingEntry } from "./ring.ts";
@@ -250,11 +251,11 @@ export class QueueHistory {
 }
 
 /** The text of a frame, read again. */
-export function readFrame({ bytes }: Frame): {
+export function readFrame(frame: Frame): {
   type: string;
   content: unknown;
   meta: Record<string, unknown>;
   timestamp: string;
 } {
-  return JSON.parse(bytes.toString());
+  return JSON.parse(textOf(frame));
 }

@@ -28,6 +28,7 @@ import { NO_LINES } from "./ring.ts";
 import { RingBudget } from "./ring-budget.ts";
 import { Snapshots } from "./snapshots.ts";
 import { toIso } from "./translate.ts";
+import { Turns } from "./turns.ts";
 import { ViewerHistory } from "./viewer-history.ts";
 
 export interface WebSocketNotifierOptions {
@@ -106,9 +107,10 @@ export class WebSocketNotifier implements SourcesSink {
       const ending = endingIn(facts, (job) => this.#wantsLog(job));
       const enriched = await this.#enrichment.enrich(this.#tracker.unknownIn(facts), ending);
       this.#tracker.seed(facts, enriched.hashes);
+      const turns = new Turns();
       for (const batch of due) {
         await this.#tellGap(batch);
-        this.#publish(batch, enriched);
+        await this.#publish(batch, enriched, turns);
       }
     }).catch((error: unknown) => this.#logger.error({ err: error }, "facts could not be published"));
   }
@@ -211,27 +213,32 @@ export class WebSocketNotifier implements SourcesSink {
     return this.#manager.isWatched(topicsOf(queue, jobId)) || (this.#histories.get(queue)?.pulling ?? 0) > 0;
   }
 
-  #publish({ queue, start, end, facts, history }: Read, enriched: Enriched): void {
+  async #publish({ queue, start, end, facts, history }: Read, enriched: Enriched, turns: Turns): Promise<void> {
     if (history.isClosed) return;
     const position = { ...start };
     if (!history.position) history.moveTo(start);
     for (const [index, fact] of facts.entries()) {
       position[streamOf(fact)] = fact.streamId;
       history.moveTo({ ...position });
+      let bytes = 0;
       try {
-        this.#publishFact(history, fact, facts[index + 1], enriched);
+        bytes = this.#publishFact(history, fact, facts[index + 1], enriched);
       } catch (error) {
         // For example a value nested too deeply to be written as JSON again: the facts after it must not be lost too.
         const { streamId, kind } = fact;
         this.#logger.error({ err: error, queue, id: streamId, kind }, "one fact could not be told");
       }
+      if (!turns.isOver(bytes)) continue;
+      await turns.next();
+      if (history.isClosed) return;
     }
     history.moveTo(end);
     if (this.#mutes.size > 0) this.#mutes.prune(queue, end, (key) => this.#reader.toldLines(jobKeyOf(key)));
     if (facts.length > 0) this.#tails.changed();
   }
 
-  #publishFact(history: QueueHistory, fact: Fact, next: Fact | undefined, { hashes, logEnds }: Enriched): void {
+  /** Answers how many bytes the message has. */
+  #publishFact(history: QueueHistory, fact: Fact, next: Fact | undefined, { hashes, logEnds }: Enriched): number {
     const { queue, tag, position } = history;
     const jobId = isJobFact(fact) ? fact.jobId : null;
     const key = isJobFact(fact) ? keyOf(fact) : null;
@@ -250,10 +257,14 @@ export class WebSocketNotifier implements SourcesSink {
     if (fact.kind === "cleaned") this.#healer.compareSoon(queue);
     if (this.#manager.publish(frame, topicsOf(queue, jobId), muted) > 0)
       this.#manager.statistics.latencyMs.add(Math.max(0, Date.now() - fact.atMs));
+    return frame.bytes.length;
   }
 
-  /** Tells what is left of a job's own log before its end; false when that was not read. */
-  #tellLastLines(key: string, logEnds: Map<string, JobLogLines>): boolean {
+  /**
+   * Tells what is left of a job's own log before its end. False when nobody asked for it: then it is read for those who
+   * come back. What could not be read is told to everybody later, so that nobody who saw the end misses it.
+   */
+  #tellLastLines(key: string, logEnds: Enriched["logEnds"]): boolean {
     if (!this.#readsLogs || this.#tracker.get(key)?.hasLogStream) return true;
     const lines = logEnds.get(key);
     logEnds.delete(key);

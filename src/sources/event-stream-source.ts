@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ConnectionSetting } from "../config.ts";
+import type { ConnectionSetting } from "../handed-in.ts";
 import type { Logger } from "../logger.ts";
 import type { FactSink, SourceState, SourceStatus, StreamId } from "./fact.ts";
 import type { Unreadable } from "./feed-positions.ts";

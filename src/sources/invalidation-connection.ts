@@ -1,4 +1,4 @@
-import type { ConnectionSetting } from "../config.ts";
+import type { ConnectionSetting } from "../handed-in.ts";
 import { RedisConnection } from "./redis-connections.ts";
 
 /** Where Redis tells a redirected client which of the keys that another one has read are changed. */

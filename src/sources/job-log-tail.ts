@@ -1,4 +1,4 @@
-import type { ConnectionSetting } from "../config.ts";
+import type { ConnectionSetting } from "../handed-in.ts";
 import type { Logger } from "../logger.ts";
 import type { SourceStatus } from "./fact.ts";
 import { InvalidationConnection } from "./invalidation-connection.ts";

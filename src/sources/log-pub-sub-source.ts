@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { ConnectionSetting } from "../config.ts";
-import { QUEUE_NAME_PATTERN } from "../config.ts";
+import type { ConnectionSetting } from "../handed-in.ts";
+import { QUEUE_NAME_PATTERN } from "../handed-in.ts";
 import { describeIssues, inputIssues } from "../input-issue.ts";
 import type { Logger } from "../logger.ts";
 import type { SourceStatus } from "./fact.ts";

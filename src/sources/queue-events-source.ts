@@ -1,4 +1,4 @@
-import type { QueueEventsLike } from "../config.ts";
+import type { QueueEventsLike } from "../handed-in.ts";
 import type { Logger } from "../logger.ts";
 import type { FactSink, SourceStatus, StreamId } from "./fact.ts";
 import { checkGaps } from "./gap-check.ts";

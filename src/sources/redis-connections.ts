@@ -1,7 +1,7 @@
 import type { RedisOptions } from "ioredis";
 import { Redis } from "ioredis";
-import type { ConnectionSetting } from "../config.ts";
-import { isRedisLike } from "../config.ts";
+import type { ConnectionSetting } from "../handed-in.ts";
+import { isRedisLike } from "../handed-in.ts";
 
 /** Longest wait between two attempts to reconnect; health is to be good again soon after Redis is. */
 const MAX_RECONNECT_DELAY_MS = 1000;

@@ -1,4 +1,4 @@
-import type { ConnectionSetting, QueueEventsLike } from "../config.ts";
+import type { ConnectionSetting, QueueEventsLike } from "../handed-in.ts";
 import type { Logger } from "../logger.ts";
 import { EventStreamSource } from "./event-stream-source.ts";
 import type { FactSink, Position, SourceStatus } from "./fact.ts";
@@ -159,7 +159,8 @@ export class Sources implements JobReader {
 
   async logEnds(jobs: readonly JobKey[], { isPast }: { isPast: boolean }): Promise<Map<string, JobLogLines>> {
     const queues = new Set(jobs.map(({ queue }) => queue).filter((queue) => !this.#lookedForLogs.has(queue)));
-    await Promise.all([...queues].map((queue) => this.lookForLogs(queue)));
+    // Without that answer the logs are read all the same: what cannot be read now is then told later.
+    await Promise.allSettled([...queues].map((queue) => this.lookForLogs(queue)));
     return this.#jobLogTail.readEnds(jobs, isPast);
   }
 

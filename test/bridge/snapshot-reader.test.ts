@@ -4,7 +4,7 @@ import { FlowProducer as FlowProducer5, Queue as Queue5 } from "bullmq5";
 import type { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis5";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
-import type { ConnectionSetting } from "../../src/config.ts";
+import type { ConnectionSetting } from "../../src/handed-in.ts";
 import { compareStreamIds } from "../../src/sources/fact.ts";
 import { RedisConnection } from "../../src/sources/redis-connections.ts";
 import type { JobSnapshot } from "../../src/sources/snapshot-reader.ts";

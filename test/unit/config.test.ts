@@ -39,6 +39,7 @@ describe("the library's settings", () => {
       heartbeatTimeout: 60,
       maxQueueSize: 10_000,
       maxQueueBytes: 4 * 1024 * 1024,
+      maxFlushDelayMs: 25,
       maxTailedJobs: 100,
     });
   });
@@ -162,7 +163,7 @@ describe("the library's settings", () => {
     ]);
   });
 
-  it.each([{ maxFlushDelayMs: 25 }, { cluster: true }])(
+  it.each([{ readOnly: true }, { cluster: true }])(
     "that this version does not have yet are not ignored: %j",
     (given) => {
       expect(refusedOptions(given).issues).toMatchObject([
@@ -231,6 +232,7 @@ describe("the environment", () => {
       BULLCAST_HEARTBEAT_TIMEOUT: "7.5",
       BULLCAST_MAX_QUEUE_SIZE: "100",
       BULLCAST_MAX_QUEUE_BYTES: "2048",
+      BULLCAST_MAX_FLUSH_DELAY_MS: "10",
       BULLCAST_MAX_TAILED_JOBS: "0",
       HOST: "0.0.0.0",
       PORT: "8080",
@@ -254,6 +256,7 @@ describe("the environment", () => {
       heartbeatTimeout: 7.5,
       maxQueueSize: 100,
       maxQueueBytes: 2048,
+      maxFlushDelayMs: 10,
       maxTailedJobs: 0,
       host: "0.0.0.0",
       port: 8080,
@@ -310,7 +313,7 @@ describe("the environment", () => {
     ]);
   });
 
-  it.each(["BULLCAST_MAX_FLUSH_DELAY_MS", "BULLCAST_CLUSTER"])(
+  it.each(["BULLCAST_READ_ONLY", "BULLCAST_CLUSTER"])(
     "is not ignored when it holds %s, which this version does not have yet",
     (variable) => {
       expect(refusedEnvironment({ [variable]: "1" }).issues).toMatchObject([

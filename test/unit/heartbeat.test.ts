@@ -28,7 +28,7 @@ describe("the heartbeat", () => {
     vi.useRealTimers();
   });
 
-  it("pings every connection once per interval, with a message and with a protocol ping", () => {
+  it("pings every connection once per interval, with a message and with a protocol ping", async () => {
     const { manager } = makeManager(HEARTBEAT);
     const viewers = Array.from({ length: 25 }, (_, index) => {
       const viewer: OpenViewer = openViewer(manager, {
@@ -38,7 +38,7 @@ describe("the heartbeat", () => {
       return viewer;
     });
     for (let interval = 1; interval <= 4; interval += 1) {
-      vi.advanceTimersByTime(INTERVAL_MS);
+      await vi.advanceTimersByTimeAsync(INTERVAL_MS);
       for (const viewer of viewers) {
         expect(viewer.socket.pings).toBe(interval);
         expect(viewer.take().map(({ type }) => type)).toEqual(["ping"]);
@@ -47,26 +47,26 @@ describe("the heartbeat", () => {
     expect(manager.statistics.heartbeat).toEqual({ pings: 100, pongs: 0, timeouts: 0 });
   });
 
-  it("spreads the pings of many connections over the interval", () => {
+  it("spreads the pings of many connections over the interval", async () => {
     const { manager } = makeManager(HEARTBEAT);
     const viewers = Array.from({ length: 100 }, (_, index) => openViewer(manager, { clientId: `viewer-${index}` }));
-    vi.advanceTimersByTime(INTERVAL_MS / 2);
+    await vi.advanceTimersByTimeAsync(INTERVAL_MS / 2);
     const pinged = viewers.filter(({ socket }) => socket.pings > 0).length;
     expect(pinged).toBeGreaterThanOrEqual(40);
     expect(pinged).toBeLessThanOrEqual(60);
   });
 
-  it("leaves a viewer alone that answers nothing but protocol pings", () => {
+  it("leaves a viewer alone that answers nothing but protocol pings", async () => {
     const { manager } = makeManager(HEARTBEAT);
     const viewer: OpenViewer = openViewer(manager, {
       behaviour: { onPing: () => manager.sawLife(viewer.connection) },
     });
-    vi.advanceTimersByTime(20 * TIMEOUT_MS);
+    await vi.advanceTimersByTimeAsync(20 * TIMEOUT_MS);
     expect(viewer.connection.isOpen).toBe(true);
     expect(viewer.socket.closes).toEqual([]);
   });
 
-  it("cuts a dead connection (4408) within interval and timeout of its last sign of life", () => {
+  it("cuts a dead connection (4408) within interval and timeout of its last sign of life", async () => {
     const { manager } = makeManager(HEARTBEAT);
     const dead: { viewer: OpenViewer; lastSeenAt: number; cutAfterMs: number | null }[] = [];
     const lookAfter = () => {
@@ -81,11 +81,11 @@ describe("the heartbeat", () => {
         lastSeenAt: Date.now(),
         cutAfterMs: null,
       });
-      vi.advanceTimersByTime(700);
+      await vi.advanceTimersByTimeAsync(700);
       lookAfter();
     }
     for (let passed = 0; passed < INTERVAL_MS + TIMEOUT_MS; passed += 100) {
-      vi.advanceTimersByTime(100);
+      await vi.advanceTimersByTimeAsync(100);
       lookAfter();
     }
     for (const { viewer, cutAfterMs } of dead) {
@@ -96,7 +96,7 @@ describe("the heartbeat", () => {
     expect(manager.statistics.connections.current).toBe(0);
   });
 
-  it("cuts nobody before the timeout has passed in silence", () => {
+  it("cuts nobody before the timeout has passed in silence", async () => {
     const { manager } = makeManager(HEARTBEAT);
     const silences: number[] = [];
     for (let index = 0; index < 60; index += 1) {
@@ -105,52 +105,52 @@ describe("the heartbeat", () => {
         clientId: `viewer-${index}`,
         behaviour: { onClose: () => void silences.push(Date.now() - openedAt) },
       });
-      vi.advanceTimersByTime(700);
+      await vi.advanceTimersByTimeAsync(700);
     }
-    vi.advanceTimersByTime(INTERVAL_MS + TIMEOUT_MS);
+    await vi.advanceTimersByTimeAsync(INTERVAL_MS + TIMEOUT_MS);
     expect(silences).toHaveLength(60);
     expect(Math.min(...silences)).toBeGreaterThanOrEqual(TIMEOUT_MS);
   });
 
-  it.each(Object.entries(SIGNS_OF_LIFE))("takes %s for a sign of life", (_name, show) => {
+  it.each(Object.entries(SIGNS_OF_LIFE))("takes %s for a sign of life", async (_name, show) => {
     const { manager } = makeManager(HEARTBEAT);
     const alive = openViewer(manager, { clientId: "alive" });
     const silent = openViewer(manager, { clientId: "silent" });
     for (let passed = 0; passed < 5 * TIMEOUT_MS; passed += 50_000) {
       show(manager, alive);
-      vi.advanceTimersByTime(50_000);
+      await vi.advanceTimersByTimeAsync(50_000);
     }
     expect(alive.connection.isOpen).toBe(true);
     expect(silent.socket.closes.map(({ code }) => code)).toEqual([4408]);
   });
 
-  it("cuts nobody when the clock has jumped", () => {
+  it("cuts nobody when the clock has jumped", async () => {
     const { manager } = makeManager(HEARTBEAT);
     const viewer: OpenViewer = openViewer(manager, {
       behaviour: { onPing: () => manager.sawLife(viewer.connection) },
     });
     for (let jump = 0; jump < 10; jump += 1) {
       vi.setSystemTime(Date.now() + 100 * TIMEOUT_MS);
-      vi.advanceTimersByTime(INTERVAL_MS);
+      await vi.advanceTimersByTimeAsync(INTERVAL_MS);
     }
     expect(viewer.connection.isOpen).toBe(true);
   });
 
-  it("does nothing when it is switched off", () => {
+  it("does nothing when it is switched off", async () => {
     const { manager } = makeManager({ ...HEARTBEAT, enableHeartbeat: false });
     const viewer = openViewer(manager);
-    vi.advanceTimersByTime(10 * TIMEOUT_MS);
+    await vi.advanceTimersByTimeAsync(10 * TIMEOUT_MS);
     expect(viewer.socket.pings).toBe(0);
     expect(viewer.take()).toEqual([]);
     expect(viewer.connection.isOpen).toBe(true);
   });
 
-  it("measures the round trip by the pong that answers the last ping, and by no other", () => {
+  it("measures the round trip by the pong that answers the last ping, and by no other", async () => {
     const { manager } = makeManager(HEARTBEAT);
     const viewer = openViewer(manager);
-    vi.advanceTimersByTime(INTERVAL_MS);
+    await vi.advanceTimersByTimeAsync(INTERVAL_MS);
     const [ping] = viewer.take();
-    vi.advanceTimersByTime(40);
+    await vi.advanceTimersByTimeAsync(40);
     viewer.send({ type: "pong", content: "pong", meta: { ping_id: "another" } });
     expect(viewer.connection.rttMs).toBeNull();
     viewer.send({ type: "pong", content: "pong", meta: { ping_id: ping?.meta.ping_id } });
@@ -160,14 +160,14 @@ describe("the heartbeat", () => {
     expect(manager.statistics.rttMs.percentiles()).toEqual({ p50: 40, p99: 40 });
   });
 
-  it("tells each connection the cursors of its own topics with the ping", () => {
+  it("tells each connection the cursors of its own topics with the ping", async () => {
     const { manager } = makeManager(HEARTBEAT);
     const cursors = (topics: Iterable<string>) =>
       Object.fromEntries([...topics].map((topic) => [topic, `cursor of ${topic}`]));
     manager.useHistory(fakeHistory({ cursors }));
     const first = openViewer(manager, { clientId: "a", topics: ["queue:a"] });
     const second = openViewer(manager, { clientId: "b", topics: ["queue:b"] });
-    vi.advanceTimersByTime(INTERVAL_MS);
+    await vi.advanceTimersByTimeAsync(INTERVAL_MS);
     expect(first.take()[0]?.meta.cursors).toEqual({ "queue:a": "cursor of queue:a" });
     expect(second.take()[0]?.meta.cursors).toEqual({ "queue:b": "cursor of queue:b" });
   });

@@ -1,108 +1,196 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Frame } from "../../src/connections/frame.ts";
-import { Outbox } from "../../src/connections/outbox.ts";
+import { encodeFrame, textOf } from "../../src/connections/frame.ts";
+import type { OutboxLimits } from "../../src/connections/outbox.ts";
+import { HIGH_WATER_MARK, Outbox } from "../../src/connections/outbox.ts";
+import { WebSocketMessage } from "../../src/protocol/message.ts";
+import { frameOf } from "./support/frames.ts";
 
-const frameOf = (text: string): Frame => ({ type: "test", bytes: Buffer.from(text) });
+const WHOLE = Number.POSITIVE_INFINITY;
+
+function makeOutbox(limits: Partial<OutboxLimits> = {}) {
+  const losses = { dropped: 0, conflated: 0 };
+  return { outbox: new Outbox({ maxMessages: 10_000, maxBytes: 1024 ** 3, ...limits }, losses), losses };
+}
+
+const of = (type: string, jobId: string, content: unknown): Frame =>
+  encodeFrame(new WebSocketMessage({ type, content, meta: { queue: "q", task_id: jobId, name: "mail", cursor: "c" } }));
+const read = (frames: readonly Frame[]) => frames.map((frame) => JSON.parse(textOf(frame)) as WebSocketMessage);
+const told = (frames: readonly Frame[]) => read(frames).map(({ type, content }) => [type, content]);
+/** Messages that are never lost, up to the high-water mark. */
+const fill = (outbox: Outbox, count = HIGH_WATER_MARK) => {
+  for (let number = 0; number < count; number += 1) outbox.push(of("task_added", "x", null));
+};
 
 describe("an outbox", () => {
   it("holds nothing at first", () => {
-    const outbox = new Outbox({ maxMessages: 10, maxBytes: 100 });
-    expect(outbox).toMatchObject({ messages: 0, bytes: 0, oldestAcceptedAt: null });
-    expect(outbox.shift()).toBeUndefined();
+    expect(makeOutbox().outbox).toMatchObject({ messages: 0, bytes: 0, oldestMadeAt: null });
   });
 
-  it("says how old its oldest message is, also after older ones have left", () => {
-    const outbox = new Outbox({ maxMessages: 10, maxBytes: 100 });
-    outbox.push(frameOf("a"), 1000);
-    outbox.push(frameOf("b"), 2000);
-    expect(outbox.oldestAcceptedAt).toBe(1000);
-    outbox.shift();
-    expect(outbox.oldestAcceptedAt).toBe(2000);
-    outbox.shift();
-    expect(outbox.oldestAcceptedAt).toBeNull();
+  it("gives out what it took, in order, in runs of so many bytes but of one message at least", () => {
+    const { outbox } = makeOutbox();
+    const frames = ["aaa", "bb", "c", "dddddd"].map(frameOf);
+    for (const frame of frames) outbox.push(frame);
+    expect(outbox).toMatchObject({ messages: 4, bytes: 12 });
+    expect(outbox.takeRun(5)).toEqual(frames.slice(0, 2));
+    expect(outbox.takeRun(5)).toEqual([frames[2]]);
+    expect(outbox.takeRun(5)).toEqual([frames[3]]);
+    expect(outbox).toMatchObject({ messages: 0, bytes: 0 });
   });
 
-  it("refuses a message beyond its number of messages and keeps what it has", () => {
-    const outbox = new Outbox({ maxMessages: 2, maxBytes: 100 });
-    expect([outbox.push(frameOf("a"), 0), outbox.push(frameOf("b"), 0), outbox.push(frameOf("c"), 0)]).toEqual([
-      true,
-      true,
-      false,
-    ]);
-    expect(outbox).toMatchObject({ messages: 2, bytes: 2 });
+  it("says how old its oldest message is", () => {
+    const { outbox } = makeOutbox();
+    const frames = [1000, 2000].map((encodedAt) => ({ ...frameOf("a"), encodedAt }));
+    for (const frame of frames) outbox.push(frame);
+    expect(outbox.oldestMadeAt).toBe(1000);
+    outbox.takeRun(1);
+    expect(outbox.oldestMadeAt).toBe(2000);
+    outbox.takeRun(1);
+    expect(outbox.oldestMadeAt).toBeNull();
   });
 
-  it("refuses a message beyond its bytes, and takes one that fits exactly", () => {
-    const outbox = new Outbox({ maxMessages: 10, maxBytes: 5 });
-    expect(outbox.push(frameOf("abc"), 0)).toBe(true);
-    expect(outbox.push(frameOf("def"), 0)).toBe(false);
-    expect(outbox.push(frameOf("de"), 0)).toBe(true);
-    expect(outbox.bytes).toBe(5);
+  it("refuses a message beyond its number of messages or its bytes, and keeps what it has", () => {
+    const byCount = makeOutbox({ maxMessages: 2 }).outbox;
+    expect(["a", "b", "c"].map((text) => byCount.push(frameOf(text)))).toEqual([true, true, false]);
+    expect(byCount).toMatchObject({ messages: 2, bytes: 2 });
+    const byBytes = makeOutbox({ maxBytes: 5 }).outbox;
+    expect(["abc", "def", "de"].map((text) => byBytes.push(frameOf(text)))).toEqual([true, false, true]);
+    expect(byBytes.bytes).toBe(5);
   });
 
   it("takes any message while it holds none: it could not be sent otherwise", () => {
-    const outbox = new Outbox({ maxMessages: 10, maxBytes: 5 });
-    expect(outbox.push(frameOf("longer than allowed"), 0)).toBe(true);
-    expect(outbox.push(frameOf("x"), 0)).toBe(false);
-  });
-
-  it("has room again for what has left", () => {
-    const outbox = new Outbox({ maxMessages: 1, maxBytes: 3 });
-    outbox.push(frameOf("abc"), 0);
-    outbox.shift();
-    expect(outbox.push(frameOf("def"), 0)).toBe(true);
+    const { outbox } = makeOutbox({ maxBytes: 5 });
+    expect(outbox.push(frameOf("longer than allowed"))).toBe(true);
+    expect(outbox.push(frameOf("x"))).toBe(false);
   });
 
   it("answers how many messages it drops when it is cleared", () => {
-    const outbox = new Outbox({ maxMessages: 10, maxBytes: 100 });
-    for (const text of ["a", "b", "c"]) outbox.push(frameOf(text), 0);
-    outbox.shift();
+    const { outbox } = makeOutbox();
+    for (const text of ["a", "b", "c"]) outbox.push(frameOf(text));
+    outbox.takeRun(1);
     expect(outbox.clear()).toBe(2);
-    expect(outbox).toMatchObject({ messages: 0, bytes: 0, oldestAcceptedAt: null });
-  });
-
-  it("behaves as a bounded queue whatever is done with it, also over thousands of messages", () => {
-    const step = fc.oneof(
-      { weight: 6, arbitrary: fc.record({ push: fc.integer({ min: 1, max: 300 }) }) },
-      { weight: 5, arbitrary: fc.record({ shift: fc.integer({ min: 1, max: 300 }) }) },
-      { weight: 1, arbitrary: fc.constant("clear" as const) },
-    );
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
-        const limits = { maxMessages: 3000, maxBytes: 9000 };
-        const outbox = new Outbox(limits);
-        let model: { frame: Frame; at: number }[] = [];
-        let next = 0;
-        const bytes = () => model.reduce((sum, { frame }) => sum + frame.bytes.length, 0);
-        for (const what of steps) {
-          if (what === "clear") {
-            expect(outbox.clear()).toBe(model.length);
-            model = [];
-          } else if ("push" in what) {
-            let held = bytes();
-            for (let count = 0; count < what.push; count += 1) {
-              const at = next++;
-              const frame = frameOf(String(at));
-              const isWithinBytes = model.length === 0 || held + frame.bytes.length <= limits.maxBytes;
-              const fits = model.length < limits.maxMessages && isWithinBytes;
-              if (outbox.push(frame, at) !== fits) throw new Error("taken or refused against the limits");
-              if (fits) {
-                model.push({ frame, at });
-                held += frame.bytes.length;
-              }
-            }
-          } else {
-            for (let count = 0; count < what.shift; count += 1) {
-              if (outbox.shift() !== model.shift()?.frame) throw new Error("out of order");
-            }
-          }
-          expect(outbox.messages).toBe(model.length);
-          expect(outbox.bytes).toBe(bytes());
-          expect(outbox.oldestAcceptedAt).toBe(model[0]?.at ?? null);
-        }
-      }),
-      { numRuns: 60 },
-    );
+    expect(outbox).toMatchObject({ messages: 0, bytes: 0, oldestMadeAt: null });
   });
 });
+
+describe("above the high-water mark", () => {
+  it("an older report of a job's progress goes for a newer one, which is put last", () => {
+    const { outbox, losses } = makeOutbox();
+    outbox.push(of("task_progress", "1", 10));
+    outbox.push(of("task_progress", "2", 20));
+    fill(outbox, HIGH_WATER_MARK - 2);
+    outbox.push(of("task_progress", "1", 11));
+    outbox.push(of("task_success", "1", "done"));
+    outbox.push(of("task_progress", "1", 12));
+    expect(losses).toEqual({ dropped: 0, conflated: 2 });
+    const progress = told(outbox.takeRun(WHOLE)).filter(([type]) => type !== "task_added");
+    expect(progress).toEqual([
+      ["task_progress", 20],
+      ["task_success", "done"],
+      ["task_progress", 12],
+    ]);
+  });
+
+  it("lines go, the oldest first, and one mark for each job says how many, where the first was", () => {
+    const { outbox, losses } = makeOutbox();
+    outbox.push(of("logs", "1", "a"));
+    outbox.push(of("logs", "2", "b"));
+    outbox.push(of("logs", "1", "c"));
+    outbox.push(of("logs", "1", "d"));
+    fill(outbox, HIGH_WATER_MARK - 4);
+    for (let more = 0; more < 4; more += 1) outbox.push(of("task_success", "1", more));
+    expect(losses).toEqual({ dropped: 4, conflated: 0 });
+    const [first, second, third] = read(outbox.takeRun(WHOLE));
+    expect(first).toMatchObject({ type: "logs", content: null, meta: { queue: "q", task_id: "1", dropped: 3 } });
+    expect(first?.meta).not.toHaveProperty("cursor");
+    expect(second).toMatchObject({ type: "logs", content: null, meta: { task_id: "2", dropped: 1 } });
+    expect(third?.type).toBe("task_added");
+  });
+
+  it("lines go until a message fits by its bytes", () => {
+    const { outbox, losses } = makeOutbox({ maxBytes: 400_000 });
+    for (let line = 0; line < 900; line += 1) outbox.push(of("logs", "1", `${line}${"x".repeat(100)}`));
+    fill(outbox, HIGH_WATER_MARK - 900);
+    const { bytes } = outbox;
+    expect(outbox.push(of("task_success", "1", "x".repeat(400_000 - bytes)))).toBe(true);
+    expect(outbox.bytes).toBeLessThanOrEqual(400_000);
+    expect(losses.dropped).toBeGreaterThan(1);
+  });
+
+  it("what is neither progress nor a line is kept until nothing more fits", () => {
+    const { outbox, losses } = makeOutbox({ maxMessages: HIGH_WATER_MARK + 2 });
+    fill(outbox, HIGH_WATER_MARK + 2);
+    expect(outbox.push(of("task_success", "1", null))).toBe(false);
+    expect(losses).toEqual({ dropped: 0, conflated: 0 });
+    expect(outbox.takeRun(WHOLE)).toHaveLength(HIGH_WATER_MARK + 2);
+  });
+});
+
+interface Sent {
+  type: string;
+  jobId: string;
+  content: number;
+}
+
+const sent = fc.record({
+  type: fc.constantFrom("task_progress", "logs", "task_success"),
+  jobId: fc.constantFrom("1", "2", "3"),
+  content: fc.nat(),
+});
+const step = fc.oneof(
+  fc.record({ push: fc.array(sent, { minLength: 1, maxLength: 300 }) }),
+  fc.record({ take: fc.integer({ min: 100, max: 200_000 }) }),
+);
+
+it("whatever is done with it: ends are all there, lines are there or counted, the newest progress is there, in order", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30, size: "max" }), (steps) => {
+      const { outbox, losses } = makeOutbox({ maxMessages: 4000, maxBytes: 500_000 });
+      const accepted: Sent[] = [];
+      const received: WebSocketMessage[] = [];
+      for (const what of steps) {
+        if ("take" in what) received.push(...read(outbox.takeRun(what.take)));
+        else
+          for (const message of what.push) {
+            const numbered = { ...message, content: accepted.length };
+            if (outbox.push(of(message.type, message.jobId, numbered.content))) accepted.push(numbered);
+          }
+        expect(outbox.messages).toBeLessThanOrEqual(4000);
+        expect(outbox.bytes).toBeLessThanOrEqual(500_000);
+      }
+      while (outbox.messages > 0) received.push(...read(outbox.takeRun(1000)));
+      expect(outbox).toMatchObject({ messages: 0, bytes: 0 });
+      check(accepted, received, losses);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+function check(
+  accepted: readonly Sent[],
+  received: readonly WebSocketMessage[],
+  losses: { dropped: number; conflated: number },
+) {
+  const numbers = received.flatMap(({ content }) => (content === null ? [] : [content as number]));
+  expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+  const got = new Set(numbers);
+  for (const jobId of ["1", "2", "3"]) {
+    const own = accepted.filter((message) => message.jobId === jobId);
+    for (const { type, content } of own) if (type === "task_success") expect(got.has(content)).toBe(true);
+    const newest = own.findLast(({ type }) => type === "task_progress");
+    if (newest) expect(got.has(newest.content)).toBe(true);
+    // Read as a viewer does: the lines, and how many are missing where.
+    const logs = received.filter(({ type, meta }) => type === "logs" && meta.task_id === jobId);
+    const lines = own.filter(({ type }) => type === "logs").map(({ content }) => content);
+    let next = 0;
+    for (const { content, meta } of logs) {
+      if (content === null) next += meta.dropped as number;
+      else expect(lines[next++]).toBe(content);
+    }
+    expect(next).toBe(lines.length);
+  }
+  const dropped = received.reduce((sum, { meta }) => sum + ((meta.dropped as number | undefined) ?? 0), 0);
+  expect(losses.dropped).toBe(dropped);
+  expect(accepted.length - numbers.length).toBe(losses.dropped + losses.conflated);
+}

@@ -64,4 +64,27 @@ describe("a line of a job's own log", () => {
     }
     expect(asked).toEqual(["1"]);
   });
+
+  it("that could not be read before the end of its job is left to be told late to all, also when one comes back", async () => {
+    let asked = 0;
+    const { manager, notifier } = makeNotifier({
+      logEnds: async () => {
+        asked += 1;
+        throw new Error("Redis is away");
+      },
+    });
+    const viewer = watchAll(manager);
+    const batch = batchOf([added(), active(), completed("x")]);
+    await notifier.accept([batch]);
+    const back = openViewer(manager, { clientId: "back", topics: ["*"], since: [cursorAt(batch.start)] });
+    await back.takeUntil("subscribed");
+    expect(asked).toBe(1);
+    notifier.acceptLogLines({ queue: "emails", jobId: "1", lines });
+    for (const { take } of [viewer, back]) {
+      expect(take().filter(({ type }) => type === "logs")).toMatchObject([
+        { content: "first", meta: { late: true } },
+        { content: "second", meta: { late: true } },
+      ]);
+    }
+  });
 });

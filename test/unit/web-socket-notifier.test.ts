@@ -262,10 +262,9 @@ describe("the timestamps within a job", () => {
     const batch: FactBatch = { ...batchOf([]), facts };
     await notifier.accept([batch]);
     await notifier.accept([{ ...batch, facts: at(added("1"), START_MS + 5) }]);
+    const sent = viewer.take();
     const times = (id: string) =>
-      viewer.socket.sent
-        .filter(({ meta }) => meta.task_id === id)
-        .map(({ timestamp }) => Date.parse(timestamp) - START_MS);
+      sent.filter(({ meta }) => meta.task_id === id).map(({ timestamp }) => Date.parse(timestamp) - START_MS);
     expect(times("1")).toEqual([0, 50, 50, 60, 60, 60]);
     expect(times("2")).toEqual([20]);
   });
@@ -281,8 +280,9 @@ describe("the cursors of messages", () => {
     const end = batchOf(story).end;
     const next = batchOf([log("d"), { kind: "drained" }], { atMs: START_MS + 100 });
     await notifier.accept([{ ...next, start: end, end: { ...end, ...next.end } }]);
+    const sent = viewer.take();
     for (const queue of ["emails", "images"]) {
-      const positions = viewer.socket.sent
+      const positions = sent
         .filter(({ meta }) => meta.queue === queue)
         .map(({ meta }) => decodeCursor(String(meta.cursor)).position);
       expect(positions.length).toBeGreaterThanOrEqual(7);

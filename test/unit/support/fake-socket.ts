@@ -35,13 +35,16 @@ export function fakeSocket({ onSend, onPing, onClose }: FakeSocketBehaviour = {}
     pings: 0,
     terminations: 0,
     send(bytes) {
-      const message = JSON.parse(bytes.toString()) as SentMessage;
-      this.sent.push(message);
-      onSend?.(message);
-    },
-    ping() {
-      this.pings += 1;
-      onPing?.();
+      for (const { opcode, text } of framesIn(bytes)) {
+        if (opcode === PING) {
+          this.pings += 1;
+          onPing?.();
+          continue;
+        }
+        const message = JSON.parse(text) as SentMessage;
+        this.sent.push(message);
+        onSend?.(message);
+      }
     },
     close(code, reason) {
       this.closes.push({ code, reason });
@@ -51,4 +54,22 @@ export function fakeSocket({ onSend, onPing, onClose }: FakeSocketBehaviour = {}
       this.terminations += 1;
     },
   };
+}
+
+const PING = 9;
+
+/** Takes what was written apart again (RFC 6455, section 5.2). */
+function* framesIn(bytes: Buffer): Generator<{ opcode: number; text: string }> {
+  for (let at = 0; at < bytes.length; ) {
+    const short = bytes.readUInt8(at + 1);
+    const [headerLength, length] =
+      short < 126
+        ? [2, short]
+        : short === 126
+          ? [4, bytes.readUInt16BE(at + 2)]
+          : [10, Number(bytes.readBigUInt64BE(at + 2))];
+    const start = at + headerLength;
+    yield { opcode: bytes.readUInt8(at) & 0x0f, text: bytes.toString("utf8", start, start + length) };
+    at = start + length;
+  }
 }

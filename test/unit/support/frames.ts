@@ -4,7 +4,7 @@ import { NO_LINES } from "../../../src/notifier/ring.ts";
 
 /** A frame of its own with this text. */
 export function frameOf(text: string): Frame {
-  return { type: "test", bytes: Buffer.from(text) };
+  return { type: "test", bytes: Buffer.from(text), expendable: null, subject: null, encodedAt: 0 };
 }
 
 /** A ring's entry of the event stream at this number, unless other fields say otherwise. */

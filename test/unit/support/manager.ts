@@ -35,6 +35,7 @@ export function makeManager(options: Partial<ConnectionManagerOptions> = {}) {
     logger,
     maxQueueSize: 1000,
     maxQueueBytes: 1024 ** 2,
+    maxFlushDelayMs: 25,
     enableHeartbeat: false,
     heartbeatInterval: 30,
     heartbeatTimeout: 60,
@@ -78,19 +79,24 @@ export function openViewer(
     ...options,
   });
   onTestFinished(() => manager.remove(connection));
+  // Without waiting for the end of the turn.
+  const takeSent = () => {
+    manager.flush();
+    return socket.sent.splice(0);
+  };
   return {
     socket,
     connection,
-    greeting: socket.sent.splice(0),
+    greeting: takeSent(),
     send: (message) => manager.receive(connection, Buffer.from(JSON.stringify(message)), false),
-    take: () => socket.sent.splice(0),
+    take: takeSent,
     takeUntil: async (type) => {
       while (!socket.sent.some((sent) => sent.type === type)) {
         await new Promise<void>((resolve) => {
           told = resolve;
         });
       }
-      return socket.sent.splice(0);
+      return takeSent();
     },
   };
 }

@@ -168,6 +168,7 @@ export class Run {
       viewer.drain();
       await new Promise((resolve) => setImmediate(resolve));
     }
+    this.#manager.flush();
     const subscribed = received.find(({ type }) => type === "subscribed");
     if (!subscribed) throw new Error("the viewer has not caught up");
     const { cursors: joinedAt } = subscribed.content as { cursors: Record<string, string> };
