@@ -1,0 +1,72 @@
+// `npm run bench`: bullcast beside what one would use otherwise, on this machine.
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { findRedisServer } from "../scripts/private-redis.mjs";
+import { ensureBuild, ensureDependencies, ensureRedis, runMain, say } from "../scripts/setup.mjs";
+
+const SCENARIOS = ["fanout", "bridge", "steady", "single"];
+const DEFAULT_ROUNDS = 5;
+
+const HELP = `Measures bullcast beside what one would use otherwise.
+
+Usage: npm run bench -- [scenario...] [--rounds N] [--quick] [--json FILE]
+
+  fanout       one message to 1,000 and 5,000 viewers, beside socket.io, ws and Bun
+  bridge       job events as fast as they can be shown, beside bridges written by hand
+  steady       200 job events a second to 1,000 viewers, for a minute
+  single       one viewer of one job: the latency of a real updateProgress
+
+  --rounds N   how often everything is measured (default ${DEFAULT_ROUNDS}); the medians are printed
+  --quick      one short round with few viewers: shows that everything works, and little more
+  --json FILE  writes all that was measured, of every round
+  --help       this text
+
+Without a scenario all are run. Exit code 0, also when a subject lost messages, which its row in the table says; 1 when
+something is missing without which nothing can be measured; 2 when the command line cannot be used.
+`;
+
+const ARGUMENTS = {
+  rounds: { type: "string" },
+  quick: { type: "boolean", default: false },
+  json: { type: "string" },
+  help: { type: "boolean", default: false },
+};
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(130));
+
+await runMain(async () => {
+  const options = readOptions();
+  if (options.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  await prepare();
+  const { runScenarios } = await import("./support/scenarios.mjs");
+  const report = await runScenarios(options);
+  process.stdout.write(report.text);
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(report.data, null, 2)}\n`);
+});
+process.exit(0);
+
+async function prepare() {
+  await ensureDependencies();
+  // A Redis that is in use elsewhere is no help here: every run has one of its own.
+  if (!findRedisServer()) delete process.env.REDIS_URL;
+  await ensureRedis();
+  await ensureBuild();
+}
+
+function readOptions() {
+  try {
+    const { values, positionals } = parseArgs({ options: ARGUMENTS, allowPositionals: true });
+    const unknown = positionals.find((name) => !SCENARIOS.includes(name));
+    if (unknown) throw new Error(`expected a scenario (${SCENARIOS.join(", ")}), given "${unknown}"`);
+    const rounds = Number(values.rounds ?? (values.quick ? 1 : DEFAULT_ROUNDS));
+    if (!Number.isInteger(rounds) || rounds < 1)
+      throw new Error(`--rounds: expected a whole number above 0, given "${values.rounds}"`);
+    return { ...values, rounds, scenarios: positionals.length > 0 ? [...new Set(positionals)] : SCENARIOS };
+  } catch (error) {
+    say(`${error.message}\n\n${HELP}`);
+    process.exit(2);
+  }
+}

@@ -1,0 +1,37 @@
+// What a process of the bench does that is told what to do: lines of JSON on stdin, `{command, ...}`, and lines of JSON
+// on stdout, `{event, ...}`, whose `event` is the command's name. Runs in Node and in Bun.
+import { createInterface } from "node:readline";
+
+/** Answers commands until stdin ends. Every process knows `cpu`, `rss` and `quit`; `handlers` brings the others. */
+export function answerCommands(handlers = {}) {
+  const all = {
+    cpu: () => ({ microseconds: cpuMicroseconds() }),
+    rss: () => ({ bytes: process.memoryUsage.rss() }),
+    quit: () => process.exit(0),
+    ...handlers,
+  };
+  const lines = createInterface({ input: process.stdin });
+  lines.on("line", async (line) => {
+    const { command, ...options } = JSON.parse(line);
+    tell(command, await all[command](options));
+  });
+  // Whoever gave the commands is gone.
+  lines.once("close", () => process.exit(0));
+}
+
+export function tell(event, fields = {}) {
+  process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
+}
+
+/** User and system time of this process so far. */
+export function cpuMicroseconds() {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
+/** The value of a flag such as `--redis URL` on the command line. */
+export function flag(name) {
+  const index = process.argv.indexOf(`--${name}`);
+  if (index < 0) throw new Error(`--${name} is missing`);
+  return process.argv[index + 1];
+}

@@ -1,0 +1,77 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { say } from "../../scripts/setup.mjs";
+import { Child } from "./child.mjs";
+
+const SOURCES = fileURLToPath(new URL("../load/native/", import.meta.url));
+const BUILD = fileURLToPath(new URL("../.build/", import.meta.url));
+const BINARY = `${BUILD}viewers`;
+const SCRIPT = fileURLToPath(new URL("../load/viewers.mjs", import.meta.url));
+
+const CONNECT_MS = 60_000;
+
+/** How viewers are started: compiled from C where that is possible, as they share the machine with what is measured. */
+export function prepareLoadClient() {
+  if (process.env.BENCH_CLIENT !== "node" && (isCompiled() || compile())) return { kind: "C", command: [BINARY] };
+  return { kind: "Node", command: [process.execPath, SCRIPT] };
+}
+
+/** Viewers of one server. Resolves when all are connected, and fails when one cannot be. */
+export async function connectViewers({ command }, { port, count, args = [] }) {
+  const [program, ...first] = command;
+  const child = new Child("viewers", program, [...first, "--port", String(port), "--count", String(count), ...args]);
+  const { failed } = await child.next("connected", CONNECT_MS);
+  const viewers = new Viewers(child);
+  if (failed === 0) return viewers;
+  await viewers.stop();
+  throw new Error(
+    `${failed} of ${count} viewers could not connect; is the limit of open files (ulimit -n) above that?`,
+  );
+}
+
+class Viewers {
+  #child;
+
+  constructor(child) {
+    this.#child = child;
+  }
+
+  stats() {
+    return this.#child.ask("stats", { line: "stats" });
+  }
+
+  reset() {
+    return this.#child.ask("reset", { line: "reset" });
+  }
+
+  /** Waits until all viewers together have got so many messages, or ends of jobs, since the last reset. */
+  waitFor(kind, count, timeoutMs) {
+    const command = kind === "ends" ? "wait-ends" : "wait";
+    return this.#child.ask(command, { line: `${command} ${count} ${timeoutMs}`, timeoutMs: timeoutMs + 30_000 });
+  }
+
+  stop() {
+    return this.#child.stop();
+  }
+}
+
+function isCompiled() {
+  const sources = readdirSync(SOURCES).map((name) => modifiedAt(SOURCES + name));
+  return modifiedAt(BINARY) > Math.max(...sources);
+}
+
+function compile() {
+  const sources = readdirSync(SOURCES).filter((name) => name.endsWith(".c"));
+  mkdirSync(BUILD, { recursive: true });
+  const args = ["-O2", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-o", BINARY, ...sources];
+  const { status } = spawnSync("gcc", args, { cwd: SOURCES, stdio: ["ignore", 2, 2] });
+  if (status === 0) return true;
+  say("The viewers could not be compiled with gcc: their slower form in Node takes its place.");
+  return false;
+}
+
+/** In milliseconds; 0 when there is no such file. */
+function modifiedAt(path) {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}

@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { startPrivateRedis } from "../../scripts/private-redis.mjs";
+import { Child } from "./child.mjs";
+import { connectViewers } from "./load-client.mjs";
+
+const SETTLE_MS = 500;
+
+/** How viewers of each kind of server connect. bullcast's are connected when it has confirmed what they watch. */
+export const BULLCAST_VIEWERS = ["--path", "/ws", "--ready", '"type":"subscribed"'];
+export const SOCKET_IO_VIEWERS = ["--path", "/socket.io/?EIO=4&transport=websocket", "--socket-io"];
+export const PLAIN_VIEWERS = ["--path", "/"];
+
+/** Those of the subjects that can run here; each has `needs` where it is more than Node's. */
+export function availableSubjects(subjects, peers) {
+  return subjects.filter(({ needs }) => !needs || peers[needs]);
+}
+
+/** Starts a subject's Redis, server and viewers, lets them come to rest, and ends them after `measure`. */
+export async function withSubject(subject, { client, peers, viewers: count, args = [] }, measure) {
+  const program = subject.needs === "bun" ? peers.bun.program : process.execPath;
+  const script = fileURLToPath(new URL(`../servers/${subject.server}`, import.meta.url));
+  const redis = await startPrivateRedis();
+  const server = new Child(subject.title, program, [script, "--redis", redis.url]);
+  let viewers = null;
+  try {
+    const { port } = await server.next("listening");
+    viewers = await connectViewers(client, { port, count, args: [...subject.viewers, ...args] });
+    await sleep(SETTLE_MS);
+    return await measure({ redisUrl: redis.url, server, viewers, port });
+  } finally {
+    await viewers?.stop();
+    await server.stop();
+    await redis.stop();
+  }
+}
