@@ -12,6 +12,7 @@
 // stall <viewers>, resume, quit. Answers are lines of JSON on stdout, whose `event` is the command's name; the first,
 // `connected`, comes unasked when no handshake is under way any more.
 import { parseArgs } from "node:util";
+import { cpuMicroseconds } from "../support/commands.mjs";
 import { Histogram } from "./histogram.mjs";
 import { Viewer } from "./viewer.mjs";
 
@@ -35,6 +36,7 @@ const totals = { latency: new Histogram() };
 const viewers = [];
 const waits = new Map();
 let underWay = 0;
+let cpuAtReset = 0;
 resetTotals();
 openMore();
 
@@ -94,7 +96,6 @@ function stall(howMany) {
 }
 
 function stats() {
-  const { user, system } = process.cpuUsage();
   const closeCodes = {};
   for (const { closeCode } of viewers) if (closeCode) closeCodes[closeCode] = (closeCodes[closeCode] ?? 0) + 1;
   return {
@@ -103,7 +104,7 @@ function stats() {
     failed: numberOf("failed"),
     closeCodes,
     ...totals,
-    cpuMicroseconds: user + system,
+    cpuMicroseconds: cpuMicroseconds() - cpuAtReset,
     perViewerMin: lowest("matching"),
     perViewerMax: highest("matching"),
     endsPerViewerMin: lowest("ends"),
@@ -114,6 +115,7 @@ function stats() {
 
 function resetTotals() {
   totals.latency.reset();
+  cpuAtReset = cpuMicroseconds();
   const zero = { messages: 0, bytes: 0, pings: 0, matching: 0, ends: 0 };
   Object.assign(totals, zero, { lastMatchingMicroseconds: 0, lastEndMicroseconds: 0 });
   for (const viewer of viewers) Object.assign(viewer, { matching: 0, ends: 0 });

@@ -6,6 +6,7 @@ import { answerCommands, tell } from "../support/commands.mjs";
 
 const server = createServer();
 const sockets = new WebSocketServer({ server });
+sockets.on("connection", (socket) => socket.on("error", () => socket.terminate()));
 
 function broadcast(message) {
   const text = JSON.stringify(message);

@@ -10,6 +10,7 @@ export class Child {
   #exited;
   #waiting = new Map();
   #early = new Map();
+  #endedBecause = null;
   #guard = () => this.#process.kill("SIGKILL");
 
   constructor(name, program, args) {
@@ -39,6 +40,7 @@ export class Child {
     const early = this.#early.get(event);
     this.#early.delete(event);
     if (early) return Promise.resolve(early);
+    if (this.#endedBecause) return Promise.reject(new Error(this.#endedBecause));
     return new Promise((resolve, reject) => {
       const late = () => reject(new Error(`${this.#name}: no "${event}" within ${timeoutMs / 1000} s`));
       this.#waiting.set(event, { resolve, reject, timer: setTimeout(late, timeoutMs) });
@@ -62,6 +64,7 @@ export class Child {
   }
 
   #gone(reason) {
+    this.#endedBecause = reason;
     process.off("exit", this.#guard);
     for (const { reject, timer } of this.#waiting.values()) {
       clearTimeout(timer);

@@ -11,7 +11,6 @@ export function quantile(values, fraction) {
 
 /** With as many digits as say something, and separators between thousands. */
 export function formatNumber(value) {
-  if (value === undefined || value === null || Number.isNaN(value)) return "-";
   if (!Number.isFinite(value)) return "-";
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });

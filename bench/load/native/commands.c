@@ -15,6 +15,7 @@ struct wait {
   int64_t deadline_us;
 };
 
+static int64_t cpu_at_reset_us;
 static struct wait waits[] = {{.name = "wait"}, {.name = "wait-ends"}};
 
 static int64_t cpu_us(void) {
@@ -56,7 +57,7 @@ static void report_stats(void) {
   printf(",\"messages\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"pings\":%" PRIu64 ",\"matching\":%" PRIu64 ",\"ends\":%" PRIu64,
          totals.messages, totals.bytes, totals.pings, totals.matching, totals.ends);
   printf(",\"lastMatchingMicroseconds\":%" PRId64 ",\"lastEndMicroseconds\":%" PRId64 ",\"cpuMicroseconds\":%" PRId64,
-         totals.last_matching_us, totals.last_end_us, cpu_us());
+         totals.last_matching_us, totals.last_end_us, cpu_us() - cpu_at_reset_us);
   print_range("perViewerMin", "perViewerMax", offsetof(struct viewer, matching));
   print_range("endsPerViewerMin", "endsPerViewerMax", offsetof(struct viewer, ends));
   printf(",\"latency\":{\"count\":%" PRIu64 ",\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,\"max\":%.3f}}\n", histogram_count(),
@@ -67,6 +68,7 @@ static void report_stats(void) {
 static void reset(void) {
   memset(&totals, 0, sizeof totals);
   histogram_reset();
+  cpu_at_reset_us = cpu_us();
   for (int index = 0; index < options.count; index += 1) viewers[index].matching = viewers[index].ends = 0;
 }
 

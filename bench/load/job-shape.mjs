@@ -1,0 +1,6 @@
+// What the writer writes of every job, and viewers are to get of it.
+export const EVENTS_PER_JOB = 12;
+/** Those with a time in them. */
+export const TIMED_EVENTS_PER_JOB = 10;
+/** In the last event of a job only; a viewer that gets it knows how the job ended. */
+export const END_MARK = '"final":true';

@@ -1,0 +1,75 @@
+// Writes what BullMQ writes of jobs, without running any: `--redis URL`, then commands as in ../support/commands.mjs.
+//   fill   {jobs}               all events of so many jobs, as fast as Redis takes them
+//   steady {jobs, intervalMs}   one event each interval
+// A job has twelve events: added, active, nine of progress and completed. The last ten carry the time of their writing.
+import { Redis } from "ioredis";
+import { calibrateClock, epochMicroseconds } from "../support/clock.mjs";
+import { answerCommands, flag, tell } from "../support/commands.mjs";
+import { everyInterval } from "../support/pacing.mjs";
+import { EVENTS_PER_JOB } from "./job-shape.mjs";
+
+const PREFIX = "bull:bench:";
+const JOBS_PER_PIPELINE = 100;
+const PADDING = "x".repeat(64);
+/** Far more than is written: nothing is trimmed away before a slow reader has got it. */
+const MAX_EVENTS = 10_000_000;
+
+const redis = new Redis(flag("redis"));
+let lastJob = 0;
+
+function addEvent(pipeline, ...fields) {
+  pipeline.xadd(`${PREFIX}events`, "MAXLEN", "~", MAX_EVENTS, "*", "event", ...fields);
+}
+
+/** Adds one event of a job, with what BullMQ writes to the job's hash at the same time. */
+function addStep(pipeline, jobId, step) {
+  const t = epochMicroseconds();
+  const hash = PREFIX + jobId;
+  if (step === 0) {
+    pipeline.hset(hash, { name: "render", data: "{}", opts: '{"attempts":1}', timestamp: Math.floor(t / 1000) });
+    addEvent(pipeline, "added", "jobId", jobId, "name", "render");
+  } else if (step === 1) {
+    pipeline.hset(hash, { processedOn: Math.floor(t / 1000), ats: 1 });
+    addEvent(pipeline, "active", "jobId", jobId, "prev", "waiting");
+  } else if (step < EVENTS_PER_JOB - 1) {
+    const progress = JSON.stringify({ t, percent: (step - 1) * 10, padding: PADDING });
+    pipeline.hset(hash, "progress", progress);
+    addEvent(pipeline, "progress", "jobId", jobId, "data", progress);
+  } else {
+    const result = JSON.stringify({ t, final: true });
+    pipeline.hset(hash, { returnvalue: result, atm: 1, finishedOn: Math.floor(t / 1000) });
+    addEvent(pipeline, "completed", "jobId", jobId, "returnvalue", result, "prev", "active");
+  }
+}
+
+async function fill({ jobs }) {
+  calibrateClock();
+  const startedAtMicroseconds = epochMicroseconds();
+  for (let written = 0; written < jobs; ) {
+    const pipeline = redis.pipeline();
+    for (let index = 0; index < JOBS_PER_PIPELINE && written < jobs; index += 1, written += 1) {
+      lastJob += 1;
+      for (let step = 0; step < EVENTS_PER_JOB; step += 1) addStep(pipeline, String(lastJob), step);
+    }
+    await pipeline.exec();
+  }
+  return { startedAtMicroseconds, finishedAtMicroseconds: epochMicroseconds() };
+}
+
+async function steady({ jobs, intervalMs }) {
+  calibrateClock();
+  const startedAtMicroseconds = epochMicroseconds();
+  const writing = [];
+  await everyInterval(intervalMs, jobs * EVENTS_PER_JOB, (index) => {
+    const pipeline = redis.pipeline();
+    const jobId = String(lastJob + 1 + Math.floor(index / EVENTS_PER_JOB));
+    addStep(pipeline, jobId, index % EVENTS_PER_JOB);
+    writing.push(pipeline.exec());
+  });
+  lastJob += jobs;
+  await Promise.all(writing);
+  return { startedAtMicroseconds, finishedAtMicroseconds: epochMicroseconds() };
+}
+
+answerCommands({ fill, steady });
+redis.once("ready", () => tell("ready"));

@@ -1,0 +1,89 @@
+// Job events from Redis to all viewers, as fast as it goes: the backlog is written at once and the bridge works it off.
+import { say } from "../../scripts/setup.mjs";
+import { EVENTS_PER_JOB } from "../load/job-shape.mjs";
+import { BRIDGES, JOB_VIEWERS, jobsProblem, missingProgress, readConflated } from "../support/bridge-subjects.mjs";
+import { probeHealth } from "../support/health-probe.mjs";
+import { runRounds } from "../support/rounds.mjs";
+import { availableSubjects, withSubject } from "../support/subjects.mjs";
+import { withWriter } from "../support/writer.mjs";
+
+const TIMEOUT_MS = 90_000;
+
+/** Events for 100 viewers that take each kind of bridge some seconds; a tenth of it for ten times as many viewers. */
+const EVENTS_AT_100 = { bullcast: 40_000, byHand: 2_000 };
+
+export const bridge = {
+  columns: [
+    { key: "eventsPerSecond", title: "events/s", ratio: true, spread: true },
+    { key: "cpuPerDelivery", title: "CPU us/delivery", ratio: true },
+    { key: "cpuPerEvent", title: "CPU us/event", ratio: true },
+    { key: "deliveries", title: "deliveries" },
+    { key: "bytesPerDelivery", title: "bytes each" },
+    { key: "conflated", title: "conflated" },
+    { key: "healthP50", title: "health p50 ms" },
+    { key: "healthP99", title: "p99 ms" },
+  ],
+
+  async run(context) {
+    const results = new Map();
+    for (const viewers of context.isQuick ? [100] : [100, 1000]) {
+      const title = `${viewers.toLocaleString("en-US")} viewers, a backlog worked off`;
+      const byCase = await runRounds({
+        name: `bridge, ${viewers} viewers`,
+        subjects: availableSubjects(BRIDGES, context.peers),
+        cases: [title],
+        rounds: context.rounds,
+        run: async (subject) => ({ [title]: await measureSubject(subject, { ...context, viewers }) }),
+      });
+      results.set(title, byCase.get(title));
+    }
+    return results;
+  },
+};
+
+function measureSubject(subject, context) {
+  const isBullcast = subject.server === "bullcast.mjs";
+  const events = EVENTS_AT_100[isBullcast ? "bullcast" : "byHand"] * (100 / context.viewers);
+  const jobs = Math.ceil(events / EVENTS_PER_JOB / (context.isQuick ? 10 : 1));
+  return withSubject(subject, { ...context, args: JOB_VIEWERS }, ({ redisUrl, server, viewers, port }) =>
+    withWriter("writer.mjs", redisUrl, async (writer) => {
+      const fill = (count) => fillAndWait({ writer, viewers, jobs: count, viewerCount: context.viewers });
+      // Nobody's first events are measured: code that has just been loaded is slow.
+      await fill(Math.ceil(jobs / 10));
+      const conflatedBefore = await readConflated(subject, port);
+      const before = await server.ask("cpu");
+      const probe = isBullcast ? probeHealth(port) : null;
+      const { startedAtMicroseconds, stats } = await fill(jobs);
+      const health = await probe?.stop();
+      const cpuMicroseconds = (await server.ask("cpu")).microseconds - before.microseconds;
+      const conflated = (await readConflated(subject, port)) - conflatedBefore;
+      const seconds = (stats.lastEndMicroseconds - startedAtMicroseconds) / 1e6;
+      const figures = {
+        eventsPerSecond: (jobs * EVENTS_PER_JOB) / seconds,
+        cpuPerDelivery: cpuMicroseconds / stats.messages,
+        cpuPerEvent: cpuMicroseconds / (jobs * EVENTS_PER_JOB),
+        deliveries: stats.messages,
+        bytesPerDelivery: stats.bytes / stats.messages,
+        conflated: missingProgress(stats, jobs),
+        ...health,
+        stats,
+        problem: jobsProblem(stats, { jobs, conflated }) ?? healthProblem(health),
+      };
+      say(`  ${Math.round(figures.eventsPerSecond)} events/s${figures.problem ? `, ${figures.problem}` : ""}`);
+      return figures;
+    }),
+  );
+}
+
+async function fillAndWait({ writer, viewers, jobs, viewerCount }) {
+  await viewers.reset();
+  const [{ startedAtMicroseconds }] = await Promise.all([
+    writer.ask("fill", { jobs, timeoutMs: TIMEOUT_MS }),
+    viewers.waitFor("ends", jobs * viewerCount, TIMEOUT_MS),
+  ]);
+  return { startedAtMicroseconds, stats: await viewers.stats() };
+}
+
+function healthProblem(health) {
+  return health?.healthFailures ? `${health.healthFailures} questions for health failed` : null;
+}
