@@ -7,16 +7,19 @@ const BUCKETS = STEPS * 40;
 export class Histogram {
   #buckets = new Float64Array(BUCKETS);
   count = 0;
+  early = 0;
   max = 0;
 
   reset() {
     this.#buckets.fill(0);
     this.count = 0;
+    this.early = 0;
     this.max = 0;
   }
 
   add(microseconds) {
-    // Two clocks are compared: what seems to come from the future was just very quick.
+    // Two clocks are compared. Where they differ by more than a message takes, the figures are worth nothing.
+    if (microseconds < 0) this.early += 1;
     const value = Math.max(0, microseconds);
     const shift = value < 2 * STEPS ? 0 : Math.floor(Math.log2(value)) - STEP_BITS;
     const index = shift * STEPS + Math.floor(value / 2 ** shift);
@@ -41,6 +44,6 @@ export class Histogram {
   /** In milliseconds. */
   summary() {
     const at = (quantile) => this.quantile(quantile) / 1000;
-    return { count: this.count, p50: at(0.5), p90: at(0.9), p99: at(0.99), max: this.max / 1000 };
+    return { count: this.count, early: this.early, p50: at(0.5), p90: at(0.9), p99: at(0.99), max: this.max / 1000 };
   }
 }

@@ -1,5 +1,6 @@
 // The same messages to every viewer, from five servers: what one delivery costs the server's process.
 import { say } from "../../scripts/setup.mjs";
+import { viewersProblem } from "../support/load-client.mjs";
 import { runRounds } from "../support/rounds.mjs";
 import * as subjects from "../support/subjects.mjs";
 
@@ -92,8 +93,10 @@ async function measure(mode, { server, viewers, count, deliveries }) {
   };
 }
 
-function problemOf({ perViewerMin, perViewerMax, closed, closeCodes }, { messages, isComplete }) {
-  if (closed > 0) return `${closed} viewers were closed (${JSON.stringify(closeCodes)})`;
+function problemOf(stats, { messages, isComplete }) {
+  const { perViewerMin, perViewerMax } = stats;
+  const problem = viewersProblem(stats);
+  if (problem) return problem;
   if (isComplete && perViewerMin === messages && perViewerMax === messages) return null;
   return `viewers got ${perViewerMin} to ${perViewerMax} of ${messages} messages`;
 }

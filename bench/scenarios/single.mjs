@@ -1,6 +1,7 @@
 // One viewer, one real job, one real worker: from the call of updateProgress to the message at the viewer.
 import { say } from "../../scripts/setup.mjs";
 import { BRIDGES } from "../support/bridge-subjects.mjs";
+import { viewersProblem } from "../support/load-client.mjs";
 import { runRounds } from "../support/rounds.mjs";
 import { availableSubjects, withSubject } from "../support/subjects.mjs";
 import { withWriter } from "../support/writer.mjs";
@@ -36,8 +37,9 @@ function measureSubject(subject, context) {
       await runJob({ worker, viewers, seconds: 1 });
       const { updates, stats } = await runJob({ worker, viewers, seconds });
       const { p50, p99, max } = stats.latency;
-      const isComplete = stats.matching === updates && stats.closed === 0;
-      const problem = isComplete ? null : `the viewer got ${stats.matching} of ${updates} updates`;
+      const isComplete = stats.matching === updates;
+      const problem =
+        viewersProblem(stats) ?? (isComplete ? null : `the viewer got ${stats.matching} of ${updates} updates`);
       say(`  p50 ${p50} ms, p99 ${p99} ms${problem ? `, ${problem}` : ""}`);
       return { p50, p99, max, updates: stats.matching, stats, problem };
     }),

@@ -1,4 +1,5 @@
 import { END_MARK, TIMED_EVENTS_PER_JOB } from "../load/job-shape.mjs";
+import { viewersProblem } from "./load-client.mjs";
 import * as subjects from "./subjects.mjs";
 
 /** bullcast and what one writes by hand in its place. */
@@ -21,8 +22,9 @@ export const JOB_VIEWERS = ["--match-end", END_MARK];
  * replaced by newer progress where the server says so of exactly as much.
  */
 export function jobsProblem(stats, { jobs, conflated }) {
-  const { closed, closeCodes, endsPerViewerMin, endsPerViewerMax } = stats;
-  if (closed > 0) return `${closed} viewers were closed (${JSON.stringify(closeCodes)})`;
+  const { endsPerViewerMin, endsPerViewerMax } = stats;
+  const problem = viewersProblem(stats);
+  if (problem) return problem;
   if (endsPerViewerMin !== jobs || endsPerViewerMax !== jobs)
     return `viewers got ${endsPerViewerMin} to ${endsPerViewerMax} of ${jobs} ends`;
   const missing = missingProgress(stats, jobs);

@@ -30,6 +30,13 @@ export async function connectViewers({ command }, { port, count, args = [] }) {
   );
 }
 
+/** What is wrong with viewers whatever they watch, or null. */
+export function viewersProblem({ closed, closeCodes, latency }) {
+  if (closed > 0) return `${closed} viewers were closed (${JSON.stringify(closeCodes)})`;
+  if (latency.early > latency.count / 100) return `${latency.early} messages came before they were sent: clocks differ`;
+  return null;
+}
+
 class Viewers {
   #child;
 

@@ -8,17 +8,18 @@
 
 static uint64_t buckets[STEPS * (64 - STEP_BITS + 1)];
 static uint64_t count;
+static uint64_t early;
 static int64_t largest;
 
 void histogram_reset(void) {
   memset(buckets, 0, sizeof buckets);
-  count = 0;
+  count = early = 0;
   largest = 0;
 }
 
 void histogram_add(int64_t value) {
-  // Two clocks are compared: what seems to come from the future was just very quick.
-  if (value < 0) value = 0;
+  // Two clocks are compared. Where they differ by more than a message takes, the figures are worth nothing.
+  if (value < 0) early += 1, value = 0;
   int shift = value < 2 * STEPS ? 0 : 63 - __builtin_clzll((uint64_t)value) - STEP_BITS;
   buckets[shift * STEPS + (value >> shift)] += 1;
   count += 1;
@@ -26,6 +27,8 @@ void histogram_add(int64_t value) {
 }
 
 uint64_t histogram_count(void) { return count; }
+
+uint64_t histogram_early(void) { return early; }
 
 int64_t histogram_max(void) { return largest; }
 

@@ -66,6 +66,8 @@ long read_frames(struct viewer *viewer, const uint8_t *data, size_t length, int6
 void histogram_reset(void);
 void histogram_add(int64_t value);
 uint64_t histogram_count(void);
+// How many seemed to arrive before they were sent.
+uint64_t histogram_early(void);
 int64_t histogram_max(void);
 double histogram_quantile(double quantile);
 
