@@ -4,7 +4,7 @@ import { EVENTS_PER_JOB } from "../load/job-shape.mjs";
 import { BRIDGES, JOB_VIEWERS, jobsProblem, missingProgress, readConflated } from "../support/bridge-subjects.mjs";
 import { probeHealth } from "../support/health-probe.mjs";
 import { runRounds } from "../support/rounds.mjs";
-import { availableSubjects, withSubject } from "../support/subjects.mjs";
+import { availableSubjects, WARM_UP_DELIVERIES, withSubject } from "../support/subjects.mjs";
 import { withWriter } from "../support/writer.mjs";
 
 const TIMEOUT_MS = 90_000;
@@ -21,7 +21,7 @@ export const bridge = {
     { key: "bytesPerDelivery", title: "bytes each" },
     { key: "conflated", title: "conflated" },
     { key: "healthP50", title: "health p50 ms" },
-    { key: "healthP99", title: "p99 ms" },
+    { key: "healthP99", title: "health p99 ms" },
   ],
 
   async run(context) {
@@ -48,8 +48,7 @@ function measureSubject(subject, context) {
   return withSubject(subject, { ...context, args: JOB_VIEWERS }, ({ redisUrl, server, viewers, port }) =>
     withWriter("writer.mjs", redisUrl, async (writer) => {
       const fill = (count) => fillAndWait({ writer, viewers, jobs: count, viewerCount: context.viewers });
-      // Nobody's first events are measured: code that has just been loaded is slow.
-      await fill(Math.ceil(jobs / 10));
+      await fill(Math.ceil(WARM_UP_DELIVERIES / EVENTS_PER_JOB / context.viewers));
       const conflatedBefore = await readConflated(subject, port);
       const before = await server.ask("cpu");
       const probe = isBullcast ? probeHealth(port) : null;
@@ -65,9 +64,10 @@ function measureSubject(subject, context) {
         deliveries: stats.messages,
         bytesPerDelivery: stats.bytes / stats.messages,
         conflated: missingProgress(stats, jobs),
-        ...health,
+        healthP50: health?.healthP50,
+        healthP99: health?.healthP99,
         stats,
-        problem: jobsProblem(stats, { jobs, conflated }) ?? healthProblem(health),
+        problem: jobsProblem(stats, { jobs, conflated }) ?? health?.problem ?? null,
       };
       say(`  ${Math.round(figures.eventsPerSecond)} events/s${figures.problem ? `, ${figures.problem}` : ""}`);
       return figures;
@@ -82,8 +82,4 @@ async function fillAndWait({ writer, viewers, jobs, viewerCount }) {
     viewers.waitFor("ends", jobs * viewerCount, TIMEOUT_MS),
   ]);
   return { startedAtMicroseconds, stats: await viewers.stats() };
-}
-
-function healthProblem(health) {
-  return health?.healthFailures ? `${health.healthFailures} questions for health failed` : null;
 }

@@ -52,8 +52,7 @@ export const fanout = {
 function measureSubject(subject, context, titleOf) {
   return subjects.withSubject(subject, context, async ({ server, viewers }) => {
     const deliveries = context.isQuick ? 20_000 : 300_000;
-    // Nobody's first messages are measured: code that has just been loaded is slow.
-    await measure("fast", { server, viewers, count: context.viewers, deliveries: deliveries / 4 });
+    await measure("fast", { server, viewers, count: context.viewers, deliveries: subjects.WARM_UP_DELIVERIES });
     const figures = {};
     for (const mode of Object.keys(MODES)) {
       // What has pauses takes longer for the same number.

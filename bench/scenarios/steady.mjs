@@ -3,7 +3,7 @@ import { say } from "../../scripts/setup.mjs";
 import { EVENTS_PER_JOB } from "../load/job-shape.mjs";
 import { BRIDGES, JOB_VIEWERS, jobsProblem, missingProgress, readConflated } from "../support/bridge-subjects.mjs";
 import { runRounds } from "../support/rounds.mjs";
-import { availableSubjects, withSubject } from "../support/subjects.mjs";
+import { availableSubjects, WARM_UP_DELIVERIES, withSubject } from "../support/subjects.mjs";
 import { withWriter } from "../support/writer.mjs";
 
 const EVENTS_PER_SECOND = 200;
@@ -12,7 +12,6 @@ const INTERVAL_MS = 1000 / EVENTS_PER_SECOND;
 const GRACE_MS = 2_000;
 /** How long the others may take to the end, so that it can be said how late they are. */
 const LATE_MS = 90_000;
-const WARM_UP_JOBS = 20;
 
 export const steady = {
   columns: [
@@ -46,9 +45,9 @@ function measureSubject(subject, context) {
   return withSubject(subject, { ...context, args: JOB_VIEWERS }, ({ redisUrl, server, viewers, port }) =>
     withWriter("writer.mjs", redisUrl, async (writer) => {
       const ends = jobs * context.viewers;
-      // Nobody's first events are measured: code that has just been loaded is slow.
-      await writer.ask("steady", { jobs: WARM_UP_JOBS, intervalMs: INTERVAL_MS });
-      await viewers.waitFor("ends", WARM_UP_JOBS * context.viewers, LATE_MS);
+      const warmUpJobs = Math.ceil(WARM_UP_DELIVERIES / EVENTS_PER_JOB / context.viewers);
+      await writer.ask("steady", { jobs: warmUpJobs, intervalMs: INTERVAL_MS });
+      await viewers.waitFor("ends", warmUpJobs * context.viewers, LATE_MS);
       const conflatedBefore = await readConflated(subject, port);
       await viewers.reset();
       const before = await server.ask("cpu");

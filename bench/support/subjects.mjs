@@ -6,6 +6,9 @@ import { connectViewers } from "./load-client.mjs";
 
 const SETTLE_MS = 500;
 
+/** What every subject sends before it is measured: code that has just been loaded is slow, and nobody's is measured. */
+export const WARM_UP_DELIVERIES = 100_000;
+
 /** How viewers of each kind of server connect. bullcast's are connected when it has confirmed what they watch. */
 export const BULLCAST_VIEWERS = ["--path", "/ws", "--ready", '"type":"subscribed"'];
 export const SOCKET_IO_VIEWERS = ["--path", "/socket.io/?EIO=4&transport=websocket", "--socket-io"];

@@ -6,7 +6,7 @@ import { formatNumber, median } from "./numbers.mjs";
  */
 export function medianTable(bySubject, columns) {
   const rows = [...bySubject].map(([title, rounds]) => ({ title, ...mediansOf(rounds, columns) }));
-  const header = ["", ...columns.flatMap(({ title, ratio }) => (ratio ? [title, "ratio"] : [title])), "complete"];
+  const header = ["", ...columns.flatMap(({ title, ratio }) => (ratio ? [title, "ratio"] : [title])), "verdict"];
   const lines = rows.map((row) => [
     row.title,
     ...columns.flatMap(({ key, ratio, spread }) => {
@@ -14,7 +14,7 @@ export function medianTable(bySubject, columns) {
       const quotient = formatNumber(rows[0][key] / row[key]);
       return ratio ? [value, row === rows[0] || quotient === "-" ? "" : `${quotient}x`] : [value];
     }),
-    row.problem ?? "yes",
+    row.problem ?? "all there",
   ]);
   return alignColumns([header, ...lines]);
 }
