@@ -9,7 +9,7 @@ const DEFAULT_ROUNDS = 5;
 
 const HELP = `Measures bullcast beside what one would use otherwise.
 
-Usage: npm run bench -- [scenario...] [--rounds N] [--quick] [--json FILE]
+Usage: npm run bench -- [scenario...] [--rounds N] [--quick] [--only NAME...] [--json FILE]
 
   fanout       one message to 1,000 and 5,000 viewers, beside socket.io, ws and Bun
   bridge       job events as fast as they can be shown, beside bridges written by hand
@@ -18,6 +18,7 @@ Usage: npm run bench -- [scenario...] [--rounds N] [--quick] [--json FILE]
 
   --rounds N   how often everything is measured (default ${DEFAULT_ROUNDS}); the medians are printed
   --quick      one short round with few viewers: shows that everything works, and little more
+  --only NAME  only subjects with this in their names; repeatable
   --json FILE  writes all that was measured, of every round
   --help       this text
 
@@ -28,6 +29,7 @@ something is missing without which nothing can be measured; 2 when the command l
 const ARGUMENTS = {
   rounds: { type: "string" },
   quick: { type: "boolean", default: false },
+  only: { type: "string", multiple: true, default: [""] },
   json: { type: "string" },
   help: { type: "boolean", default: false },
 };

@@ -30,7 +30,7 @@ export const bridge = {
       const title = `${viewers.toLocaleString("en-US")} viewers, a backlog worked off`;
       const byCase = await runRounds({
         name: `bridge, ${viewers} viewers`,
-        subjects: availableSubjects(BRIDGES, context.peers),
+        subjects: availableSubjects(BRIDGES, context),
         cases: [title],
         rounds: context.rounds,
         run: async (subject) => ({ [title]: await measureSubject(subject, { ...context, viewers }) }),

@@ -38,7 +38,7 @@ export const fanout = {
       const titleOf = (mode) => `${viewers.toLocaleString("en-US")} viewers, ${mode}: ${MODES[mode]}`;
       const byCase = await runRounds({
         name: `fanout, ${viewers} viewers`,
-        subjects: subjects.availableSubjects(SUBJECTS, context.peers),
+        subjects: subjects.availableSubjects(SUBJECTS, context),
         cases: Object.keys(MODES).map(titleOf),
         rounds: context.rounds,
         run: (subject) => measureSubject(subject, { ...context, viewers }, titleOf),
@@ -52,7 +52,7 @@ export const fanout = {
 function measureSubject(subject, context, titleOf) {
   return subjects.withSubject(subject, context, async ({ server, viewers }) => {
     const deliveries = context.isQuick ? 20_000 : 300_000;
-    await measure("fast", { server, viewers, count: context.viewers, deliveries: subjects.WARM_UP_DELIVERIES });
+    await measure("paced", { server, viewers, count: context.viewers, deliveries: subjects.WARM_UP_DELIVERIES });
     const figures = {};
     for (const mode of Object.keys(MODES)) {
       // What has pauses takes longer for the same number.

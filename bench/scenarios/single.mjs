@@ -21,7 +21,7 @@ export const single = {
   run(context) {
     return runRounds({
       name: "single",
-      subjects: availableSubjects(BRIDGES, context.peers),
+      subjects: availableSubjects(BRIDGES, context),
       cases: [TITLE],
       rounds: context.rounds,
       run: async (subject) => ({ [TITLE]: await measureSubject(subject, { ...context, viewers: 1 }) }),

@@ -30,7 +30,7 @@ export const steady = {
     const title = `${viewers.toLocaleString("en-US")} viewers, ${EVENTS_PER_SECOND} events a second`;
     return runRounds({
       name: "steady",
-      subjects: availableSubjects(BRIDGES, context.peers),
+      subjects: availableSubjects(BRIDGES, context),
       cases: [title],
       rounds: context.rounds,
       run: async (subject) => ({ [title]: await measureSubject(subject, { ...context, viewers }) }),

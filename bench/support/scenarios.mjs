@@ -10,7 +10,7 @@ import { mediansOf, medianTable } from "./table.mjs";
 const SCENARIOS = { fanout, bridge, steady, single };
 
 /** Runs the scenarios one after the other; answers the report for people and all figures. */
-export async function runScenarios({ scenarios, rounds, quick }) {
+export async function runScenarios({ scenarios, rounds, quick, only }) {
   const peers = preparePeers();
   const client = prepareLoadClient();
   const machine = describeMachine({ client, peers });
@@ -18,7 +18,7 @@ export async function runScenarios({ scenarios, rounds, quick }) {
   const parts = [machineLines(machine), medianLine(rounds, quick)];
   for (const name of scenarios) {
     const scenario = SCENARIOS[name];
-    const results = await scenario.run({ client, peers, rounds, isQuick: quick });
+    const results = await scenario.run({ client, peers, rounds, isQuick: quick, only });
     parts.push(...textOf(name, results, scenario));
     data.scenarios[name] = dataOf(results, scenario);
   }

@@ -14,9 +14,10 @@ export const BULLCAST_VIEWERS = ["--path", "/ws", "--ready", '"type":"subscribed
 export const SOCKET_IO_VIEWERS = ["--path", "/socket.io/?EIO=4&transport=websocket", "--socket-io"];
 export const PLAIN_VIEWERS = ["--path", "/"];
 
-/** Those of the subjects that can run here; each has `needs` where it is more than Node's. */
-export function availableSubjects(subjects, peers) {
-  return subjects.filter(({ needs }) => !needs || peers[needs]);
+/** Those of the subjects that are wanted and can run here; each has `needs` where it is more than Node's. */
+export function availableSubjects(subjects, { peers, only }) {
+  const isWanted = ({ title }) => only.some((name) => title.includes(name));
+  return subjects.filter((subject) => isWanted(subject) && (!subject.needs || peers[subject.needs]));
 }
 
 /** Starts a subject's Redis, server and viewers, lets them come to rest, and ends them after `measure`. */

@@ -2,9 +2,7 @@ import type { Principal } from "../handed-in.ts";
 import { CLOSE_CODE } from "../protocol/close-code.ts";
 import type { Topic } from "../protocol/topic.ts";
 import type { Frame } from "./frame.ts";
-import { JoinedRuns } from "./joined-runs.ts";
 import type { Outbox } from "./outbox.ts";
-import { HIGH_WATER_MARK } from "./outbox.ts";
 import type { Transport } from "./transport.ts";
 
 /** How long a closing handshake may take before the socket is destroyed. */
@@ -33,9 +31,6 @@ export interface ConnectionObserver {
 
 /** Most bytes handed to a socket in one write: what a slow one holds beside its outbox. */
 const MAX_WRITE_BYTES = 256 * 1024;
-
-/** For what is flushed outside of the common passes. */
-const APART = new JoinedRuns();
 
 /**
  * One accepted socket with its state.
@@ -97,11 +92,8 @@ export class Connection {
   /** Takes a frame to be sent in a moment, or when the socket has drained. False when the connection cannot take it. */
   deliver(frame: Frame): boolean {
     if (this.#state !== "open") return false;
-    const { outbox } = this;
-    // A storm within one turn is no sign of a slow viewer.
-    if (outbox.messages >= HIGH_WATER_MARK) this.flush();
-    if (!outbox.push(frame) && !this.#pushAfterFlush(frame)) {
-      this.#observer.overflowed(this, outbox.clear() + 1);
+    if (!this.outbox.push(frame) && !this.#pushBehind(frame)) {
+      this.#observer.overflowed(this, this.outbox.clear() + 1);
       this.close(CLOSE_CODE.slowConsumer, "slow consumer: outbox full, reconnect with your cursors");
       return false;
     }
@@ -112,18 +104,18 @@ export class Connection {
     return true;
   }
 
-  #pushAfterFlush(frame: Frame): boolean {
+  /** A storm within one turn is no sign of a slow viewer: the socket is given what it takes first. */
+  #pushBehind(frame: Frame): boolean {
     this.flush();
-    return this.outbox.push(frame);
+    return this.outbox.pushBehind(frame);
   }
 
   /** Hands what waits to the socket, as far as that takes it. */
-  flush(runs: JoinedRuns = APART): void {
+  flush(): void {
     if (this.#state !== "open") return;
     while (this.outbox.messages > 0 && !this.#transport.isFull) {
-      this.#transport.send(runs.join(this.outbox.takeRun(MAX_WRITE_BYTES)));
+      this.#transport.send(this.outbox.take(MAX_WRITE_BYTES));
     }
-    if (runs === APART) APART.clear();
   }
 
   /** The transport reports that its socket has drained: what waits in the outbox goes on. */

@@ -1,5 +1,4 @@
 import type { Connection } from "./connection.ts";
-import { JoinedRuns } from "./joined-runs.ts";
 
 /** How long a pass may go on before other work gets its turn. */
 const SLICE_MS = 10;
@@ -14,7 +13,6 @@ const CONNECTIONS_PER_LOOK = 32;
  */
 export class Flusher {
   readonly #maxFlushDelayMs: number;
-  readonly #runs = new JoinedRuns();
   /** Connections with something in their outboxes, each once. */
   #pending: Connection[] = [];
   #isScheduled = false;
@@ -56,7 +54,7 @@ export class Flusher {
       for (; next < end; next += 1) {
         const connection = due[next] as Connection;
         connection.isPending = false;
-        connection.flush(this.#runs);
+        connection.flush();
       }
       elapsedMs = performance.now() - startedAt;
     }
@@ -65,7 +63,6 @@ export class Flusher {
   }
 
   #end(passMs: number): void {
-    this.#runs.clear();
     this.#notBefore = performance.now() + Math.min(passMs, this.#maxFlushDelayMs);
     this.#isScheduled = false;
     if (this.#pending.length > 0) this.#schedule();

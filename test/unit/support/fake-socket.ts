@@ -56,6 +56,13 @@ export function fakeSocket({ onSend, onPing, onClose }: FakeSocketBehaviour = {}
   };
 }
 
+/** The messages in what was written. */
+export function messagesIn(bytes: Buffer): SentMessage[] {
+  return [...framesIn(bytes)]
+    .filter(({ opcode }) => opcode !== PING)
+    .map(({ text }) => JSON.parse(text) as SentMessage);
+}
+
 const PING = 9;
 
 /** Takes what was written apart again (RFC 6455, section 5.2). */
