@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
 import { createJobLogger, flushJobLogger } from "./job-logger.ts";
-import type { LoggableJob } from "./loggable-job.ts";
+import type { LoggableJob, ProcessedJob } from "./loggable-job.ts";
 
 /** A BullMQ processor that is given a logger for its job. */
-export type LoggingProcessor<J extends LoggableJob, R> = (
+export type LoggingProcessor<J extends LoggableJob = ProcessedJob, R = unknown> = (
   job: J,
   logger: Logger,
   token?: string,
@@ -18,9 +18,11 @@ export type LoggingProcessor<J extends LoggableJob, R> = (
  * new Worker("images", withJobLogger(async (job: Job<Image>, logger) => logger.info("resizing")), { connection });
  * ```
  *
+ * Without the annotation a job is what all jobs have in common, {@link ProcessedJob}, and its `data` is `any`.
+ *
  * @returns a processor for BullMQ's `Worker`; it returns and throws exactly what the given one does.
  */
-export function withJobLogger<J extends LoggableJob, R>(
+export function withJobLogger<J extends LoggableJob = ProcessedJob, R = unknown>(
   processor: LoggingProcessor<J, R>,
 ): (job: J, token?: string, signal?: AbortSignal) => Promise<R> {
   const run = async (job: J, token?: string, signal?: AbortSignal): Promise<R> => {

@@ -146,6 +146,12 @@ test("the types of the library and of the workers' side resolve, and are not any
        return reached;
      };
      new Worker("emails", withJobLogger(processor), { connection: {} });
+     const plain = withJobLogger(async (job, logger) => {
+       logger.info({ to: job.data.to }, job.name);
+       await job.updateProgress(50);
+       return { sent: true };
+     });
+     new Worker("emails", plain, { connection: {} });
      // @ts-expect-error a connection is needed
      createBridge({});
      // @ts-expect-error there is no such option

@@ -1,8 +1,8 @@
-import type { Job } from "bullmq";
+import type { Job, SandboxedJob } from "bullmq";
 import { Worker } from "bullmq";
-import type { Job as Job5 } from "bullmq5";
+import type { Job as Job5, SandboxedJob as SandboxedJob5 } from "bullmq5";
 import { Worker as Worker5 } from "bullmq5";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, expectTypeOf, it, vi } from "vitest";
 import type { LoggableJob } from "../../src/worker/index.ts";
 import { createJobLogger, flushJobLogger, withJobLogger } from "../../src/worker/index.ts";
 import { latch } from "./support.ts";
@@ -39,15 +39,33 @@ describe("withJobLogger", () => {
     const start = () => [new Worker("six", ofSix, { connection: {} }), new Worker5("five", ofFive)];
 
     expect(start).toBeTypeOf("function");
+    expectTypeOf(ofSix).returns.resolves.toBeNumber();
+    // @ts-expect-error an annotated job's data is what it says
+    const wrong = withJobLogger(async (job: Job<{ size: number }>) => job.data.sice);
+    expect(wrong).toBeTypeOf("function");
+  });
+
+  it("takes a processor that does not say which job it takes, for workers and sandboxes of BullMQ 5 and 6", () => {
+    const processor = withJobLogger(async (job, logger) => {
+      logger.info({ to: job.data.to, attempt: job.attemptsMade + 1 }, job.name);
+      await job.updateProgress(50);
+      return { sent: true };
+    });
+    const start = () => [new Worker("six", processor, { connection: {} }), new Worker5("five", processor)];
+    const isolated = (job: SandboxedJob) => processor(job);
+    const isolated5 = (job: SandboxedJob5) => processor(job);
+
+    expect([start, isolated, isolated5]).toHaveLength(3);
+    expectTypeOf(processor).returns.resolves.toEqualTypeOf<{ sent: boolean }>();
   });
 
   it("rejects with the very error of the processor, thrown at once or later", async () => {
     const error = new Error("mine");
     const job = { id: "1", log: () => 1 };
-    const atOnce = withJobLogger((): Promise<never> => {
+    const atOnce = withJobLogger((_job: LoggableJob): Promise<never> => {
       throw error;
     });
-    const later = withJobLogger(async () => {
+    const later = withJobLogger(async (_job: LoggableJob) => {
       throw error;
     });
 
@@ -87,7 +105,7 @@ describe("withJobLogger", () => {
     vi.useFakeTimers();
     const job = { id: "1", log: () => new Promise(() => {}) };
 
-    expect(await withJobLogger(async () => "quick")(job)).toBe("quick");
+    expect(await withJobLogger(async (_job: LoggableJob) => "quick")(job)).toBe("quick");
     expect(vi.getTimerCount()).toBe(0);
   });
 });
