@@ -11,11 +11,12 @@ import { endpoint } from "./endpoint.ts";
 import type { JobView } from "./job-view.ts";
 import type { JobWatch } from "./job-watches.ts";
 import { JobWatches } from "./job-watches.ts";
+import type { KnownMessageType } from "./known-messages.ts";
 import type { ClientState } from "./link.ts";
 import { Link } from "./link.ts";
 import { Listeners } from "./listeners.ts";
 import { RepetitionFilter } from "./repetition-filter.ts";
-import type { KnownMessageType, MessageOf, ServerMessage } from "./server-message.ts";
+import type { MessageOf, ServerMessage } from "./server-message.ts";
 import { isType } from "./server-message.ts";
 import type { SubscribeResult } from "./subscribe-call.ts";
 import { MAX_MESSAGE_BYTES, wireBytes } from "./subscribe-plan.ts";
@@ -206,7 +207,7 @@ export class BullcastClient {
 
   #tellGap(queue: string | null): void {
     const content: MessageOf<"gap">["content"] = { queue, missed: null, truncated: true };
-    this.#tell({ ...new WebSocketMessage({ type: "gap", content }) });
+    this.#tell({ ...new WebSocketMessage({ type: "gap", content, meta: { queue } }) });
   }
 
   #fail(error: BullcastClientError): void {

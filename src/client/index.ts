@@ -8,7 +8,19 @@ export { JobStore } from "./job-store.ts";
 export type { JobLogLine, JobView } from "./job-view.ts";
 export { applyMessage, unknownJob } from "./job-view.ts";
 export type { JobWatch } from "./job-watches.ts";
+export type {
+  AnswerMeta,
+  GapMeta,
+  JobMeta,
+  KnownMessages,
+  KnownMessageType,
+  LogMeta,
+  PingMeta,
+  QueueMeta,
+  RetryMeta,
+  SnapshotMeta,
+} from "./known-messages.ts";
 export type { ClientState } from "./link.ts";
-export type { KnownMessageType, MessageOf, ServerMessage } from "./server-message.ts";
+export type { MessageOf, ServerMessage } from "./server-message.ts";
 export type { SubscribeResult } from "./subscribe-call.ts";
 export type { WebSocketConstructor, WebSocketLike } from "./web-socket-like.ts";

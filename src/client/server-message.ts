@@ -1,44 +1,23 @@
-import type { JobMessageType, MessageMeta, QueueMessageType } from "../protocol/message.ts";
-import type { SnapshotContent } from "../protocol/snapshot.ts";
+import type { MessageMeta } from "../protocol/message.ts";
+import type { KnownMessages, KnownMessageType } from "./known-messages.ts";
 
 /** A message as it came from the server. */
-export interface ServerMessage<Type extends string = string, Content = unknown> {
+export interface ServerMessage<
+  Type extends string = string,
+  Content = unknown,
+  Meta extends MessageMeta = MessageMeta,
+> {
   type: Type;
   content: Content;
-  meta: MessageMeta;
+  meta: Meta;
   /** When the fact happened, ISO 8601. */
   timestamp: string;
 }
 
-/** Contents of the protocol's own messages. */
-interface Contents extends Record<JobMessageType | QueueMessageType, unknown> {
-  connected: {
-    client_id: string;
-    protocol: number;
-    topics: string[];
-    heartbeat_interval: number | null;
-    heartbeat_timeout: number | null;
-  };
-  subscribed: { topics: string[]; recovered: boolean; cursors: Record<string, string> };
-  unsubscribed: { topics: string[] };
-  /** `queue` is null when it cannot be told which; `missed` is null when it is not known how many. */
-  gap: { queue: string | null; missed: number | null; truncated?: boolean };
-  snapshot: SnapshotContent;
-  /** Null where lines are missing. */
-  logs: string | null;
-  error: { code: string; message: string };
-  ping: unknown;
-  pong: unknown;
-}
-
-/** Types of the protocol's messages to a client. */
-export type KnownMessageType = keyof Contents;
-
 /** The message of one type; those of types that are not the protocol's have any content. */
-export type MessageOf<Type extends string> = ServerMessage<
-  Type,
-  Type extends KnownMessageType ? Contents[Type] : unknown
->;
+export type MessageOf<Type extends string> = Type extends KnownMessageType
+  ? ServerMessage<Type, KnownMessages[Type]["content"], KnownMessages[Type]["meta"]>
+  : ServerMessage<Type>;
 
 /** Narrows a message to one of the protocol's types. */
 export function isType<Type extends KnownMessageType>(message: ServerMessage, type: Type): message is MessageOf<Type> {
