@@ -70,12 +70,17 @@ export class BullcastClient {
   readonly #states = new Listeners<ClientState>();
   readonly #errors = new Listeners<BullcastClientError>();
   readonly #byType = new Map<string, Listeners<ServerMessage>>();
+  /** Where it connects to, as it may be shown: without query, which may hold credentials. */
+  readonly #address: string;
+  /** Whether the console has been told of the outage that lasts. */
+  #isOutageTold = false;
 
   /** @throws {BullcastClientError} when an option cannot be used, or there is no WebSocket. */
   constructor(options: BullcastClientOptions) {
     const { url, clientId, token, reconnect = {}, clock = REAL_CLOCK, random = Math.random } = options;
     const Socket = findWebSocket(options.WebSocket);
     const target = endpoint(url, clientId);
+    this.#address = `${target.origin}${target.pathname}`;
     this.#subscriber = new Subscriber(this.#cursors, {
       send: (type, content, meta) => this.#link.send(JSON.stringify({ type, content, meta })),
       gap: (queue) => this.#tellGap(queue),
@@ -93,7 +98,10 @@ export class BullcastClient {
         clock,
       },
       {
-        stateChanged: (state) => this.#states.emit(state),
+        stateChanged: (state) => {
+          if (state === "open" || state === "closed") this.#isOutageTold = false;
+          this.#states.emit(state);
+        },
         connected: () => {
           if (!this.#subscriber.connected()) this.#link.settled();
         },
@@ -116,7 +124,8 @@ export class BullcastClient {
 
   /**
    * Listens: to every `message`, to each `state`, to `error`s, or to messages of one type. Answers how to stop.
-   * An error nobody listens to is written to the console.
+   * An error nobody listens to is written to the console; of attempts to connect that fail one after the other only
+   * the first, in one line.
    */
   on<Name extends KnownMessageType | keyof ClientEvents>(
     name: Name,
@@ -212,8 +221,13 @@ export class BullcastClient {
 
   #fail(error: BullcastClientError): void {
     if (this.#errors.size > 0) return this.#errors.emit(error);
+    // An outage may last for hours, and where in the client it was noticed helps nobody.
+    const isOutage = error.code === "CONNECT_FAILED";
+    if (isOutage && this.#isOutageTold) return;
+    this.#isOutageTold ||= isOutage;
+    const line = `bullcast: no connection to ${this.#address}, trying again until there is one: ${error.message}`;
     // biome-ignore lint/suspicious/noConsole: nobody listens, and a connection must not be given up without a word
-    console.error(error);
+    console.error(isOutage ? line : error);
   }
 }
 

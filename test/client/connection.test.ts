@@ -236,6 +236,33 @@ test("an error that nobody listens to is written to the console", async () => {
   written.mockRestore();
 });
 
+test("an outage that nobody listens to is one line on the console, and the next one is another", async () => {
+  const server = await ScriptedServer.start();
+  const written = vi.spyOn(console, "error").mockImplementation(() => undefined);
+  onTestFinished(() => written.mockRestore());
+  let failures = 0;
+  const token = () => {
+    if (failures === 0) return "secret";
+    failures -= 1;
+    throw new Error("no session");
+  };
+  const reconnect = { minDelayMs: 1, maxDelayMs: 2 };
+  const client = new BullcastClient({ url: server.url, WebSocket, token, reconnect });
+  onTestFinished(() => client.close());
+  failures = 5;
+  client.connect();
+  const first = await server.accept();
+  await first.subscribed();
+  const line = `bullcast: no connection to ${server.url}, trying again until there is one: no session`;
+  expect(written.mock.calls).toEqual([[line]]);
+
+  failures = 5;
+  first.socket.terminate();
+  const second = await server.accept();
+  await second.subscribed();
+  expect(written.mock.calls).toEqual([[line], [line]]);
+});
+
 test("options that cannot be used are refused with what was expected", async () => {
   const url = "ws://127.0.0.1:1/ws";
   const refusal = (options: object) => {

@@ -115,15 +115,17 @@ test("a page's whole code", async () => {
   expect(lines).toEqual(expect.arrayContaining(["job 1 is at 40 %", "job 1 failed attempt 1: greylisted"]));
 });
 
-test("the client's program says how a job ended", async () => {
+test("the client's program says how a job ended, and ends", async () => {
   const { wsUrl, prefix } = await startBridge({ queues: ["emails"] });
   await startStockWorker({ queue: "emails", prefix, redisUrl: inject("redisUrl") });
   const queue = new Queue("emails", { prefix, connection: { url: inject("redisUrl") } });
   onTestFinished(() => queue.close());
   await queue.add("welcome", { progress: [40], result: { sent: true } });
   const child = runBlock("client.js", { more: "process.send({ state, result });", url: wsUrl });
+  const exited = new Promise((resolve) => child.once("exit", resolve));
   const answer = await new Promise((resolve) => child.once("message", resolve));
   expect(answer).toEqual({ state: "completed", result: { sent: true } });
+  expect(await exited).toBe(0);
 });
 
 test("the access settings admit whom they say", async () => {
