@@ -1,7 +1,7 @@
 import { describeGiven } from "../input-issue.ts";
 import { CLIENT_ID_PATTERN, MAX_TOPICS } from "../protocol/client-message.ts";
 import type { Topic } from "../protocol/topic.ts";
-import { ALL_TOPIC, jobTopic, parseTopic, queueTopic } from "../protocol/topic.ts";
+import { ALL_TOPIC, jobTopic, MAX_TOPIC_LENGTH, parseTopic, queueTopic } from "../protocol/topic.ts";
 
 /** What the URL of an upgrade asks for. */
 export interface ViewerRequest {
@@ -53,7 +53,9 @@ function readTopics(parameter: "queue" | "job", parameters: URLSearchParams, pro
   return parameters.getAll(parameter).flatMap((value) => {
     const topic = topicOf(value);
     if (parseTopic(topic)?.kind === parameter) return [topic];
-    problems.push(`${parameter}: expected ${form}, given ${describeGiven(value)}`);
+    const isTooLong = topic.length > MAX_TOPIC_LENGTH;
+    const limit = isTooLong ? `, at most ${MAX_TOPIC_LENGTH} characters as the topic ${parameter}:${form}` : "";
+    problems.push(`${parameter}: expected ${form}${limit}, given ${describeGiven(value)}`);
     return [];
   });
 }

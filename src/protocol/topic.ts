@@ -19,13 +19,15 @@ export type ParsedTopic =
   | { kind: "queue"; queue: string }
   | { kind: "job"; queue: string; id: string };
 
-/** Sizes in characters; a BullMQ queue name has no colon, a job id may have any. */
-const MAX_TOPIC_LENGTH = 512;
+/** Longest topic, in characters, its prefix included. */
+export const MAX_TOPIC_LENGTH = 512;
+
+/** A BullMQ queue name has no colon, a job id may have any. */
 const QUEUE_TOPIC = /^queue:([^:]+)$/;
 const JOB_TOPIC = /^job:([^:]+):(.+)$/s;
 
 /** The accepted forms, for error texts. */
-export const TOPIC_FORMS = "`*`, `queue:<name>` or `job:<queue>:<id>`, at most 512 characters";
+export const TOPIC_FORMS = `\`*\`, \`queue:<name>\` or \`job:<queue>:<id>\`, at most ${MAX_TOPIC_LENGTH} characters`;
 
 /** Reads a topic; null when it has none of the accepted forms. Job topics split at their first two colons. */
 export function parseTopic(topic: string): ParsedTopic | null {

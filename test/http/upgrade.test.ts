@@ -86,7 +86,10 @@ const WRONG_QUERIES: [query: string, text: RegExp][] = [
   ["?watch=", /watch: expected none, given ""/],
   ["?watch=all", /watch: expected none, given "all"/],
   ["?queue=a&queue=b:c&watch=x", /watch: .*; queue: .*"b:c"/],
-  [`?queue=${"q".repeat(600)}`, /queue: expected <name>, given "q+\.\.\./],
+  [
+    `?queue=${"q".repeat(600)}`,
+    /queue: expected <name>, at most 512 characters as the topic queue:<name>, given "q+\.\.\./,
+  ],
   [`?${Array.from({ length: 1001 }, (_, n) => `queue=${n}`).join("&")}`, /at most 1000/],
   ["?since=", /since/],
   ["?since=nonsense", /since/],

@@ -52,6 +52,11 @@ describe("the URL of a viewer", () => {
     { url: "/ws?job=:1", says: ["job", "<queue>:<id>", '":1"'] },
     { url: "/ws?watch=all", says: ["watch", "none", '"all"'] },
     { url: "/ws?watch", says: ["watch", "none", '""'] },
+    {
+      url: `/ws?queue=${"x".repeat(507)}`,
+      says: ["queue: expected <name>, at most 512 characters as the topic queue:<name>"],
+    },
+    { url: `/ws?job=a:${"x".repeat(507)}`, says: ["job: expected <queue>:<id>, at most 512 characters as the topic"] },
     { url: `/ws?${"queue=a&".repeat(1001)}`, says: ["queue", "1000"] },
   ])("is refused naming what is wrong: $url", ({ url, says }) => {
     const { problem } = read(url);
