@@ -24,11 +24,54 @@ export function describeGiven(value: unknown): string {
   return text.length > MAX_GIVEN_LENGTH ? `${text.slice(0, MAX_GIVEN_LENGTH)}...` : text;
 }
 
+/** zod's names of types, as people call them. */
+const KINDS: Readonly<Record<string, string>> = {
+  string: "a string",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "an array",
+  object: "a JSON object",
+  record: "a JSON object",
+};
+
+/** What has a size, by what it is counted in. */
+const UNITS: Readonly<Record<string, string>> = {
+  string: " characters",
+  array: " items",
+  set: " items",
+  map: " items",
+};
+
+/** What was expected, in plain words: a schema's own where it has any, else a translation of zod's. */
 function describeExpected(issue: z.core.$ZodIssue): string {
-  return issue.message
-    .replace(/^(Invalid \w+|Too big|Too small): /, "")
-    .replace(/^expected /, "")
-    .replace(/, received .*$/, "");
+  if (!/^(Invalid |Too (big|small): )/.test(issue.message)) return issue.message;
+  switch (issue.code) {
+    case "invalid_type":
+      return KINDS[issue.expected] ?? issue.expected;
+    case "too_big":
+      return `${issue.inclusive === false ? "less than" : "at most"} ${sizeOf(issue.origin, issue.maximum)}`;
+    case "too_small":
+      return `${issue.inclusive === false ? "more than" : "at least"} ${sizeOf(issue.origin, issue.minimum)}`;
+    case "invalid_union":
+      return describeUnion(issue.errors);
+    default:
+      return issue.message
+        .replace(/^Invalid \w+: /, "")
+        .replace(/^expected /, "")
+        .replace(/, received .*$/, "")
+        .replace(/^Invalid input$/, "another value");
+  }
+}
+
+function sizeOf(origin: string, size: number | bigint): string {
+  return `${size}${UNITS[origin] ?? ""}`;
+}
+
+/** What each alternative would have taken. */
+function describeUnion(alternatives: readonly (readonly z.core.$ZodIssue[])[]): string {
+  const words = alternatives.flatMap(([first]) => (first ? [describeExpected(first)] : []));
+  return [...new Set(words)].join(" or ") || "another value";
 }
 
 /** Turns what zod found into one line per wrong field. `root` names the input itself, for example `content`. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { QUEUE_NAME_PATTERN } from "../handed-in.ts";
 import { CLIENT_ID_PATTERN } from "../protocol/client-message.ts";
-import { CUSTOM_TYPE_PATTERN, isProtocolType } from "../protocol/message.ts";
+import { CUSTOM_TYPE_FORM, CUSTOM_TYPE_PATTERN, isProtocolType } from "../protocol/message.ts";
 import { JOB_STATES } from "../protocol/snapshot.ts";
 
 /** Largest request body accepted, in bytes. */
@@ -16,7 +16,7 @@ export const queueNameSchema = z.string().regex(QUEUE_NAME_PATTERN, { error: "1 
 export const sendMessageSchema = z.strictObject({
   type: z
     .string()
-    .regex(CUSTOM_TYPE_PATTERN, { error: "a letter, then up to 63 letters, digits or _ . : -" })
+    .regex(CUSTOM_TYPE_PATTERN, { error: CUSTOM_TYPE_FORM })
     .refine((type) => !isProtocolType(type), { error: "a type of your own: this one is the protocol's" })
     .describe("A type of the application's own."),
   content: z

@@ -10,8 +10,14 @@ export const MAX_CLIENT_MESSAGE_BYTES = 64 * 1024;
 /** Most topics one connection can be subscribed to at a time. */
 export const MAX_TOPICS = 1000;
 
-const topicSchema = z.string().refine((topic) => parseTopic(topic) !== null, { error: TOPIC_FORMS });
-const topicsSchema = z.array(topicSchema).min(1).max(MAX_TOPICS);
+const topicSchema = z
+  .string({ error: TOPIC_FORMS })
+  .refine((topic) => parseTopic(topic) !== null, { error: TOPIC_FORMS });
+const TOPICS = { error: `an array of 1 to ${MAX_TOPICS} topics` };
+const topicsSchema = z.array(topicSchema, TOPICS).min(1, TOPICS).max(MAX_TOPICS, TOPICS);
+const CURSORS = { error: "an object of cursors by queue name" };
+const CURSOR = { error: "a cursor: a string of at most 512 characters" };
+const TYPE = { error: "a string of 1 to 64 characters" };
 const requestIdSchema = z.union([z.string().max(128), z.number()], {
   error: "a string of at most 128 characters or a number",
 });
@@ -19,7 +25,7 @@ const metaSchema = z.looseObject({ request_id: requestIdSchema.optional() }).def
 
 /** The envelope of every client message; `type` says how to read the rest. */
 export const clientEnvelopeSchema = z.object({
-  type: z.string().min(1).max(64),
+  type: z.string(TYPE).min(1, TYPE).max(64, TYPE),
   content: z.unknown().optional(),
   meta: metaSchema,
 });
@@ -30,7 +36,7 @@ export type ClientMessage = z.infer<typeof clientEnvelopeSchema>;
 export const subscribeContentSchema = z.strictObject({
   topics: topicsSchema,
   /** The newest cursor seen of each queue, by queue name. */
-  since: z.record(z.string(), z.string().max(512)).optional(),
+  since: z.record(z.string(), z.string(CURSOR).max(512, CURSOR), CURSORS).optional(),
 });
 
 export const unsubscribeContentSchema = z.strictObject({ topics: topicsSchema });

@@ -49,6 +49,9 @@ const PROTOCOL_TYPES: ReadonlySet<string> = new Set([
 /** What a custom message type looks like; the protocol's own types are excluded separately. */
 export const CUSTOM_TYPE_PATTERN = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/;
 
+/** The same in words, for error texts. */
+export const CUSTOM_TYPE_FORM = "a letter, then up to 63 letters, digits or _ . : -";
+
 /** Whether a message type belongs to the protocol and so cannot be sent or handled by an application. */
 export function isProtocolType(type: string): boolean {
   return PROTOCOL_TYPES.has(type);

@@ -11,12 +11,16 @@ import { describeError, RedisConnection } from "./redis-connections.ts";
 const CHECK_INTERVAL_MS = 5000;
 const ANSWER_TIMEOUT_MS = 1500;
 
+const LEVEL = { error: "a string of at most 32 characters" };
+
 /** A log line as any program may publish it, as JSON. */
 const publishedLineSchema = z.object({
   queue: z.string().regex(QUEUE_NAME_PATTERN, { error: "a queue name without a colon" }),
-  task_id: z.union([z.string().min(1), z.number().transform(String)]),
-  level: z.string().max(32).nullish(),
-  content: z.string(),
+  task_id: z.union([z.string().min(1), z.number().transform(String)], {
+    error: "a job id: a string of at least one character, or a number",
+  }),
+  level: z.string(LEVEL).max(32, LEVEL).nullish(),
+  content: z.string({ error: "the line: a string" }),
   timestamp: z
     .union([z.iso.datetime({ offset: true }), z.number().min(0).max(8.64e15)], {
       error: "ISO 8601 or epoch milliseconds",

@@ -222,6 +222,17 @@ test("JSON on a log channel that is no log line is passed over, counted and logg
   expect(complaints(running)).toHaveLength(6);
 });
 
+test("what a line on a log channel lacks is logged in plain words", async () => {
+  const channel = "malformed:words";
+  const running = await startBridge({ logChannels: [channel] });
+  await openRedis().publish(channel, JSON.stringify({ queue: "reports" }));
+  await expect.poll(() => complaints(running)).toHaveLength(1);
+  expect(complaints(running)[0]).toBe(
+    "task_id: expected a job id: a string of at least one character, or a number, given nothing; " +
+      "content: expected the line: a string, given nothing",
+  );
+});
+
 test("a flood of malformed entries does not flood the log", async () => {
   const running = await startBridge({ queues: ["emails"] });
   const { viewer, queue, redis, key } = await openScene(running);
