@@ -1,6 +1,7 @@
 import type { Topic } from "../protocol/topic.ts";
 import { parseTopic } from "../protocol/topic.ts";
 import type { Position } from "../sources/fact.ts";
+import type { JobKey } from "../sources/job-key.ts";
 import { decodeCursor } from "./cursor.ts";
 import type { QueueHistory } from "./queue-history.ts";
 
@@ -18,9 +19,10 @@ export interface Leg {
 /** What a connection is to be brought to the present of. */
 export interface Plan {
   legs: Leg[];
-  /** Whether the client handed back cursors. */
-  hasSince: boolean;
-  /** How many of them are of queues that are not attached. */
+  /** Jobs of queues that are not attached. */
+  unattached: JobKey[];
+  /** How many of the cursors handed back are of what is wanted, and of queues that are not attached. */
+  usedCursors: number;
   unknownCursors: number;
 }
 
@@ -49,16 +51,22 @@ export function planCatchUp(
       else if (parsed) want(parsed.queue).jobIds.add(parsed.id);
     }
     const legs: Leg[] = [];
+    const unattached: JobKey[] = [];
+    let usedCursors = 0;
     for (const [queue, { isWhole, jobIds }] of wanted) {
       const history = histories.get(queue);
-      if (!history) continue;
+      if (!history) {
+        for (const jobId of jobIds) unattached.push({ queue, jobId });
+        continue;
+      }
       // A queue that appeared while the client was away has no cursor; it has missed all of it.
       const missedAll = since !== null && isWhole && history.isLate && history.position ? history.ring.start : null;
       const cursor = cursors.get(history.tag) ?? missedAll;
+      if (cursors.has(history.tag)) usedCursors += 1;
       if (cursor || jobIds.size > 0) legs.push({ history, cursor, isWhole, jobIds });
     }
     const tags = new Set([...histories.values()].map(({ tag }) => tag));
     const unknownCursors = [...cursors.keys()].filter((tag) => !tags.has(tag)).length;
-    return { legs, hasSince: cursors.size > 0, unknownCursors };
+    return { legs, unattached, usedCursors, unknownCursors };
   };
 }

@@ -6,9 +6,7 @@ import type { Topic } from "../protocol/topic.ts";
 import { compareStreamIds, millisecondsOf } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { keyOf } from "../sources/job-key.ts";
-
 import type { Leg, Plan } from "./catch-up-plan.ts";
-
 import { topicsOf } from "./messages.ts";
 import type { Told } from "./mutes.ts";
 import type { LineFrame, RingEntry } from "./ring.ts";
@@ -42,6 +40,8 @@ export interface CatchUpHost {
   sendSnapshot(snapshot: Snapshot): Frame;
   /** Jobs of a queue to show again where its history since some time, epoch ms, is gone. */
   jobsSince(queue: string, sinceMs: number): Promise<{ ids: string[]; truncated: boolean }>;
+  /** Says of a job of a queue that is not attached that nothing is known of it. */
+  unknownFrame(job: JobKey): Frame;
   gapFrame(queue: string | null, missed: number | null, truncated: boolean): Frame;
   /** The connection joins: what snapshots told it is not to be sent again. */
   mute(job: JobKey, told: Told, connection: Connection): void;
@@ -163,9 +163,10 @@ export class RingCatchUp implements CatchUp {
 
   async #begin(): Promise<State[]> {
     if (this.#settled) await Promise.race([this.#settled, sleep(MAX_SETTLE_MS, undefined, { ref: false })]);
-    const { legs, hasSince, unknownCursors } = this.#plan();
-    this.#recovered = hasSince && unknownCursors === 0;
+    const { legs, unattached, usedCursors, unknownCursors } = this.#plan();
+    this.#recovered = usedCursors > 0 && unknownCursors === 0;
     for (let gap = 0; gap < unknownCursors; gap += 1) this.#outgoing.push(this.#host.gapFrame(null, null, false));
+    for (const job of unattached) this.#outgoing.push(this.#host.unknownFrame(job));
     this.#legs = legs.map((leg) => ({
       ...leg,
       next: null,

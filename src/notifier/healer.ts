@@ -68,6 +68,11 @@ export class Healer {
     setTimeout(() => this.#endEpisode(queue, episode), episode.endsAt - now).unref();
   }
 
+  /** A queue has come to those who watch jobs of it already. MUST be called while nothing is published. */
+  async greet(queue: string): Promise<void> {
+    await this.#tryShow(this.#watchedById(queue).map((jobId) => ({ queue, jobId })));
+  }
+
   #endEpisode(queue: string, { missed, sinceMs, isPending }: Episode): void {
     this.#episodes.delete(queue);
     if (!isPending) return;
@@ -99,14 +104,17 @@ export class Healer {
     }
     const topics: Topic[] = [...queueTopics, ...jobIds.flatMap((id) => topicsOf(queue, id).slice(-1))];
     manager.publish(manager.encode(gapMessage(queue, missed, truncated)), topics);
-    const keys = [...shown].map((jobId) => ({ queue, jobId }));
-    void this.#showLater(keys.slice(SNAPSHOTS_PER_ROUND));
+    await this.#tryShow([...shown].map((jobId) => ({ queue, jobId })));
+  }
+
+  async #tryShow(keys: readonly JobKey[]): Promise<void> {
+    if (keys.length > SNAPSHOTS_PER_ROUND) void this.#showLater(keys.slice(SNAPSHOTS_PER_ROUND));
     try {
       await this.#show(keys.slice(0, SNAPSHOTS_PER_ROUND));
     } catch (error) {
       // They are compared with their hashes until that works.
       for (const key of keys) this.#suspects.set(keyOf(key), key);
-      logger.debug({ queue, reason: String(error) }, "jobs not shown again yet");
+      this.#context.logger.debug({ jobs: keys.length, reason: String(error) }, "jobs not shown yet");
     }
   }
 

@@ -146,6 +146,12 @@ export class JobTracker {
     this.#noteActive(keyOf(key), job);
   }
 
+  /** Something of a job was told with a time, epoch ms: nothing later is told with an earlier one. */
+  raise(key: string, atMs: number): void {
+    const job = this.#jobs.get(key);
+    if (job) job.atMs = Math.max(job.atMs, atMs);
+  }
+
   /** What is remembered of a job; undefined when nothing is. */
   get(key: string): Readonly<TrackedJob> | undefined {
     return this.#jobs.get(key);

@@ -4,7 +4,6 @@ import { ALL_TOPIC, jobTopic, queueTopic } from "../protocol/topic.ts";
 import type { Fact } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import type { JobLogLine } from "../sources/job-log-tail.ts";
-
 import type { Advanced } from "./job-tracker.ts";
 import { isJobFact } from "./job-tracker.ts";
 import { toIso, translate } from "./translate.ts";
@@ -49,6 +48,11 @@ export function lineMessage(
     ...(isLate && { late: true }),
   };
   return new WebSocketMessage({ type: "logs", content: line.content, meta, timestamp });
+}
+
+/** Of which attempt lines of a job's own log are; null when they were read from the first on and may be of several. */
+export function attemptOfLines(lines: readonly JobLogLine[], attempt: number | null): number | null {
+  return attempt !== null && attempt > 1 && lines[0]?.line === 0 ? null : attempt;
 }
 
 /** The topics that carry messages about a job, or about a queue. */

@@ -8,7 +8,7 @@ import type { JobReader } from "../sources/job-reader.ts";
 import type { JobHash } from "../sources/stream-queries.ts";
 import { encodeCursor } from "./cursor.ts";
 import { isEnd, isJobFact, JobTracker } from "./job-tracker.ts";
-import { factMessage, lineMessage } from "./messages.ts";
+import { attemptOfLines, factMessage, lineMessage } from "./messages.ts";
 import type { Past, PastSource } from "./queue-history.ts";
 import { readFrame } from "./queue-history.ts";
 import type { RecentEnds } from "./recent-ends.ts";
@@ -72,15 +72,8 @@ export class PastTranslator implements PastSource {
       const frame = this.#tryEncode(() => factMessage(fact, job, encodeCursor(this.#tagOf(queue), position)));
       if (!frame) continue;
       const jobId = isJobFact(fact) ? fact.jobId : null;
-      const hasLines = isEnd(fact) && !tracker.get(keyOf(fact))?.hasLogStream;
-      entries.push({
-        stream: streamOf(fact),
-        ...position,
-        jobId,
-        line: null,
-        frame,
-        lines: hasLines ? null : NO_LINES,
-      });
+      const lines = isEnd(fact) ? null : NO_LINES;
+      entries.push({ stream: streamOf(fact), ...position, jobId, line: null, frame, lines });
       if (isJobFact(fact)) this.#noteEnd(fact, frame);
     }
     return { start, ids, entries };
@@ -99,7 +92,8 @@ export class PastTranslator implements PastSource {
       logs.delete(key);
       if (lines.length === 0) return [];
       const { meta, timestamp } = readFrame(frame);
-      const [name, attempt] = [(meta.name as string | null) ?? null, (meta.attempt as number | null) ?? null];
+      const attempt = attemptOfLines(lines, (meta.attempt as number | null) ?? null);
+      const name = (meta.name as string | null) ?? null;
       const origin = { queue, jobId, name, attempt, timestamp, isLate: false };
       return lines.map((line) => ({ line: line.line, frame: this.#encode(lineMessage(origin, line)) }));
     });

@@ -30,6 +30,24 @@ export function snapshotContent(snapshot: JobSnapshot): SnapshotContent {
   };
 }
 
+/** What is said of a job of which nothing is known. */
+export const UNKNOWN: SnapshotContent = {
+  state: "unknown",
+  name: null,
+  progress: null,
+  attempt: null,
+  attempts: null,
+  result: null,
+  failed_reason: null,
+  logs: [],
+  logs_truncated: true,
+  added_at: null,
+  started_at: null,
+  finished_at: null,
+  parent: null,
+  children: null,
+};
+
 function isoOf(atMs: number | null): string | null {
   return atMs === null ? null : toIso(atMs);
 }

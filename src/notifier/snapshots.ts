@@ -6,14 +6,12 @@ import { compareStreamIds } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { keyOf } from "../sources/job-key.ts";
 import type { JobSnapshot } from "../sources/snapshot-reader.ts";
-
 import type { JobPhase, JobTracker } from "./job-tracker.ts";
-
 import type { Told } from "./mutes.ts";
 import type { QueueHistory } from "./queue-history.ts";
 import { readFrame } from "./queue-history.ts";
 import type { RecentEnds } from "./recent-ends.ts";
-import { snapshotContent } from "./snapshot-content.ts";
+import { snapshotContent, UNKNOWN } from "./snapshot-content.ts";
 import { toIso } from "./translate.ts";
 
 /** How long the end of a job that is gone may take to be read from the stream. */
@@ -92,8 +90,13 @@ export class Snapshots {
     return frame;
   }
 
+  /** The message about a job of a queue that is not attached. */
+  unknown(job: JobKey): Frame {
+    return this.#frameOf({ job, content: UNKNOWN });
+  }
+
   /** What is too large for one message goes without its result, then without its lines. */
-  #frameOf({ job, content }: Snapshot): Frame {
+  #frameOf({ job, content }: Pick<Snapshot, "job" | "content">): Frame {
     const { now, tracker, encode } = this.#options;
     const meta = { queue: job.queue, task_id: job.jobId, name: content.name };
     // Later messages of the job do not go back behind it.

@@ -43,7 +43,8 @@ export class ViewerHistory implements History, CatchUpHost {
   catchUp(connection: Connection, topics: readonly Topic[], since: readonly string[] | null): CatchUp | null {
     const { histories, reader } = this.#context;
     const plan = planCatchUp(histories, topics, since);
-    if (since === null && plan().legs.length === 0) return null;
+    const { legs, unattached } = plan();
+    if (since === null && legs.length + unattached.length === 0) return null;
     return new RingCatchUp({ host: this, connection, plan, settled: reader.isSettled ? null : reader.settled });
   }
 
@@ -69,6 +70,10 @@ export class ViewerHistory implements History, CatchUpHost {
 
   jobsSince(queue: string, sinceMs: number): Promise<{ ids: string[]; truncated: boolean }> {
     return this.#context.reader.jobsSince(queue, sinceMs);
+  }
+
+  unknownFrame(job: JobKey): Frame {
+    return this.#context.snapshots.unknown(job);
   }
 
   gapFrame(queue: string | null, missed: number | null, truncated: boolean): Frame {

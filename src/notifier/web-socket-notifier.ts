@@ -19,7 +19,7 @@ import { Enrichment, endingIn } from "./enrichment.ts";
 import { Healer } from "./healer.ts";
 import { isEnd, isJobFact, JobTracker } from "./job-tracker.ts";
 import { LogTails } from "./log-tails.ts";
-import { factMessage, lineMessage, topicsOf } from "./messages.ts";
+import { attemptOfLines, factMessage, lineMessage, topicsOf } from "./messages.ts";
 import { Mutes } from "./mutes.ts";
 import { PastTranslator } from "./past.ts";
 import { QueueHistory } from "./queue-history.ts";
@@ -109,7 +109,7 @@ export class WebSocketNotifier implements SourcesSink {
       this.#tracker.seed(facts, enriched.hashes);
       const turns = new Turns();
       for (const batch of due) {
-        await this.#tellGap(batch);
+        await this.#tellStart(batch);
         await this.#publish(batch, enriched, turns);
       }
     }).catch((error: unknown) => this.#logger.error({ err: error }, "facts could not be published"));
@@ -125,21 +125,24 @@ export class WebSocketNotifier implements SourcesSink {
     this.#manager.publish(this.#manager.encode(new WebSocketMessage({ type: "logs", content, meta })), topics);
   }
 
-  /** Publishes lines of a job's own log; they have no cursor. */
-  acceptLogLines({ queue, jobId, lines }: JobLogLines): void {
+  /** Publishes lines of a job's own log, written by some time, epoch ms; they have no cursor. */
+  acceptLogLines({ queue, jobId, lines }: JobLogLines, atMs = this.#reader.now()): void {
     const history = this.#histories.get(queue);
     if (!history) return;
     const key = keyOf({ queue, jobId });
     const job = this.#tracker.get(key);
     const made = job?.attemptsMade ?? null;
+    const attempt = made === null ? null : made + (job?.phase === "active" ? 1 : 0);
+    const toldAtMs = Math.max(atMs, job?.atMs ?? 0);
     const origin = {
       queue,
       jobId,
       name: job?.name ?? null,
-      attempt: made === null ? null : made + (job?.phase === "active" ? 1 : 0),
-      timestamp: toIso(Math.max(this.#reader.now(), job?.atMs ?? 0)),
+      attempt: attemptOfLines(lines, attempt),
+      timestamp: toIso(toldAtMs),
       isLate: job?.phase === "ended",
     };
+    this.#tracker.raise(key, toldAtMs);
     for (const line of lines) {
       const frame = this.#manager.encode(lineMessage(origin, line));
       history.append({ stream: null, jobId, line: line.line, frame, lines: NO_LINES });
@@ -197,26 +200,28 @@ export class WebSocketNotifier implements SourcesSink {
     if (this.#absentSinceMs.size > MAX_ABSENT_QUEUES && oldest !== undefined) this.#absentSinceMs.delete(oldest);
   }
 
-  async #tellGap({ queue, gap, start, history }: Read): Promise<void> {
+  /** Tells what is missing before a batch, and shows the jobs of a queue that has just come. */
+  async #tellStart({ queue, gap, start, history }: Read): Promise<void> {
+    const isNew = history.position === null;
+    if (history.isClosed || !(gap || isNew)) return;
     const absentSinceMs = this.#absentSinceMs.get(queue);
     this.#absentSinceMs.delete(queue);
-    if (history.isClosed || (!gap && absentSinceMs === undefined)) return;
     const sinceMs = absentSinceMs ?? millisecondsOf((history.position ?? start).events);
     if (gap) history.restartAt(start);
     else history.moveTo(start);
-    await this.#healer.tell(queue, gap?.missed ?? null, sinceMs);
+    if (gap || absentSinceMs !== undefined) await this.#healer.tell(queue, gap?.missed ?? null, sinceMs);
+    else await this.#healer.greet(queue);
   }
 
   /** Whether the lines of a job's own log are wanted, by those who watch or by those who catch up. */
   #wantsLog({ queue, jobId }: JobKey): boolean {
-    if (!this.#readsLogs || this.#tracker.get(keyOf({ queue, jobId }))?.hasLogStream) return false;
+    if (!this.#readsLogs) return false;
     return this.#manager.isWatched(topicsOf(queue, jobId)) || (this.#histories.get(queue)?.pulling ?? 0) > 0;
   }
 
   async #publish({ queue, start, end, facts, history }: Read, enriched: Enriched, turns: Turns): Promise<void> {
     if (history.isClosed) return;
     const position = { ...start };
-    if (!history.position) history.moveTo(start);
     for (const [index, fact] of facts.entries()) {
       position[streamOf(fact)] = fact.streamId;
       history.moveTo({ ...position });
@@ -242,7 +247,7 @@ export class WebSocketNotifier implements SourcesSink {
     const { queue, tag, position } = history;
     const jobId = isJobFact(fact) ? fact.jobId : null;
     const key = isJobFact(fact) ? keyOf(fact) : null;
-    const hasLines = isEnd(fact) && key !== null && this.#tellLastLines(key, logEnds);
+    const hasLines = isEnd(fact) && this.#tellLastLines(fact, logEnds);
     const muted = key === null ? null : this.#mutes.ofFact(key, streamOf(fact), fact.streamId);
     // The log may have been read already, and a snapshot sent, of one that is only now said to be added.
     if (isJobFact(fact) && fact.kind === "added" && this.#tracker.get(keyOf(fact))?.hasEnded) {
@@ -264,11 +269,12 @@ export class WebSocketNotifier implements SourcesSink {
    * Tells what is left of a job's own log before its end. False when nobody asked for it: then it is read for those who
    * come back. What could not be read is told to everybody later, so that nobody who saw the end misses it.
    */
-  #tellLastLines(key: string, logEnds: Enriched["logEnds"]): boolean {
-    if (!this.#readsLogs || this.#tracker.get(key)?.hasLogStream) return true;
+  #tellLastLines(end: Fact & JobKey, logEnds: Enriched["logEnds"]): boolean {
+    if (!this.#readsLogs) return true;
+    const key = keyOf(end);
     const lines = logEnds.get(key);
     logEnds.delete(key);
-    if (lines) this.acceptLogLines(lines);
+    if (lines) this.acceptLogLines(lines, end.atMs);
     return lines !== undefined;
   }
 

@@ -236,8 +236,12 @@ export class EventStreamSource {
       const { located, unreadable } = await locateFeeds(this.#queries, feeds);
       this.#setAside(unreadable);
       // A queue detached meanwhile may have been attached again, with a start of its own.
-      const current = new Set(feeds.filter((feed) => this.#feeds.get(feed.queue) === feed).map(({ queue }) => queue));
-      await this.#sink.accept(located.filter(({ queue }) => current.has(queue)));
+      const current = feeds.filter((feed) => this.#feeds.get(feed.queue) === feed);
+      const absent = current.flatMap(({ queue, position, isInRedis }) => (position && !isInRedis ? [queue] : []));
+      if (absent.length > 0)
+        this.#logger.info({ queues: absent, prefix: this.#prefix }, "not in Redis yet; shown when they are");
+      const names = new Set(current.map(({ queue }) => queue));
+      await this.#sink.accept(located.filter(({ queue }) => names.has(queue)));
     } catch (error) {
       // The loop asks again.
       this.#logger.debug({ queues: feeds.length, reason: describeError(error) }, "queues not located yet");

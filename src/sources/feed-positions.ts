@@ -41,6 +41,7 @@ export async function locateFeeds(
     else {
       const attached = idBefore(feed.attachedAtMs + aheadMs);
       feed.maxLength = events.maxLength ?? null;
+      feed.isInRedis = events.state.exists || feed.maxLength !== null;
       const startOf = (answer: StreamAnswer, key: string) =>
         isLater(answer, attached)
           ? { id: attached, added: added.get(key) ?? null }

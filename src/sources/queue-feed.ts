@@ -61,6 +61,8 @@ export class QueueFeed {
   problem: string | null = null;
   /** Whether this bridge reads the event stream itself; false while a QueueEvents instance of the application does. */
   readsEvents = true;
+  /** Whether anything of the queue was in Redis when it was located. */
+  isInRedis = true;
   /** How many events the application lets BullMQ keep; null when it does not say (BullMQ's own default: 10,000). */
   maxLength: number | null = null;
   /** Whether its streams are to be looked at for holes although nothing was read. */

@@ -101,6 +101,20 @@ test("a job that is nowhere is unknown, and one that comes later is shown as it 
   await queue.close();
 });
 
+test("a job of a queue that is not attached is unknown, and is shown when its queue is", async () => {
+  const { bridge, prefix, wsUrl } = await startBridge({ queues: [] });
+  const queue = openQueue("emails", prefix);
+  const { id = "" } = await queue.add("letter", { result: "sent" });
+  const worker = await startStockWorker({ queue: "emails", prefix });
+  const { viewer, snapshot } = await snapshotOf(wsUrl, "emails", id);
+  expect(snapshot?.content).toMatchObject({ state: "unknown" });
+  expect((await viewer.next("subscribed")).content).toMatchObject({ recovered: false, cursors: {} });
+  await expect.poll(async () => (await queue.getJob(id))?.getState()).toBe("completed");
+  bridge.attachQueue("emails");
+  await viewer.next(({ type, content }) => type === "snapshot" && content.state === "completed");
+  await worker.stop();
+});
+
 test("waiting jobs that are drained or obliterated away under their viewers are said to be removed", {
   timeout: 60_000,
 }, async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { active, added, batchOf, completed, START_MS } from "./support/facts.ts";
+import { active, added, back, batchOf, completed, hashOf, log, START_MS } from "./support/facts.ts";
 import { openViewer } from "./support/manager.ts";
 import { cursorAt, makeNotifier, watchAll } from "./support/notifier.ts";
 
@@ -86,5 +86,38 @@ describe("a line of a job's own log", () => {
         { content: "second", meta: { late: true } },
       ]);
     }
+  });
+
+  it("is told before the end of a job that writes to the log stream too, and keeps the time of later messages", async () => {
+    const { manager, notifier } = makeNotifier({
+      now: () => START_MS + 500,
+      logEnds: async (jobs) => new Map(jobs.map((job) => [`${job.queue}:${job.jobId}`, { ...job, lines }])),
+    });
+    const viewer = watchAll(manager);
+    await notifier.accept([batchOf([added(), active(), log("by the logger")])]);
+    notifier.acceptLogLines({ queue: "emails", jobId: "1", lines: [{ line: 0, content: "live" }] });
+    await notifier.accept([batchOf([completed("x")], { atMs: START_MS + 400 })]);
+    const sent = viewer.take();
+    const logs = sent.filter(({ type }) => type === "logs").map(({ content }) => content);
+    expect(logs).toEqual(["by the logger", "live", "first", "second"]);
+    const times = sent.map(({ timestamp }) => Date.parse(timestamp));
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    expect(sent.at(-1)?.type).toBe("task_success");
+  });
+
+  it("is of no certain attempt when a job that was tried again is read from its first line on", async () => {
+    const { manager, notifier } = makeNotifier({
+      hashes: async (keys) => keys.map(() => hashOf({ atm: "1", failedReason: "no" })),
+      logEnds: async (jobs) => new Map(jobs.map((job) => [`${job.queue}:${job.jobId}`, { ...job, lines }])),
+    });
+    const viewer = watchAll(manager);
+    await notifier.accept([batchOf([added(), active(), back(), active()])]);
+    await notifier.accept([batchOf([completed("x")], { atMs: START_MS + 10 })]);
+    const sent = viewer.take().slice(-3);
+    expect(sent.map(({ type, meta }) => [type, meta.attempt])).toEqual([
+      ["logs", null],
+      ["logs", null],
+      ["task_success", 2],
+    ]);
   });
 });

@@ -168,6 +168,12 @@ describe("a viewer that comes back with its cursors", () => {
     ]);
   });
 
+  it("is not told that it has missed nothing when its cursors are of nothing it wants", async () => {
+    const { manager, before } = await advance();
+    const viewer = openViewer(manager, { topics: ["queue:emails"], since: [before.images ?? ""] });
+    expect((await viewer.takeUntil("subscribed")).at(-1)).toMatchObject({ content: { recovered: false } });
+  });
+
   it.each(["forged", ""])("is refused with the forged cursor %j, also next to a good one", async (cursor) => {
     const { manager, before } = await advance();
     for (const since of [[cursor], [before.images, cursor]]) {
