@@ -11,7 +11,7 @@ import {
   unsubscribeContentSchema,
 } from "../protocol/client-message.ts";
 import { CLOSE_CODE } from "../protocol/close-code.ts";
-import { CUSTOM_TYPE_PATTERN, isProtocolType } from "../protocol/message.ts";
+import { CUSTOM_TYPE_FORM, CUSTOM_TYPE_PATTERN, isProtocolType } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
 import type { Connection } from "./connection.ts";
 
@@ -59,7 +59,7 @@ export class ClientMessageRouter {
   register<Content>(type: string, schema: z.ZodType<Content>, handle: MessageHandler<Content>): void {
     if (isProtocolType(type)) throw new InvalidHandlerError(`"${type}" is a type of the protocol itself`);
     if (!CUSTOM_TYPE_PATTERN.test(type)) {
-      throw new InvalidHandlerError(`"${type}" is no message type: expected ${CUSTOM_TYPE_PATTERN.source}`);
+      throw new InvalidHandlerError(`"${type}" is no message type: expected ${CUSTOM_TYPE_FORM}`);
     }
     if (this.#handlers.has(type)) throw new InvalidHandlerError(`"${type}" already has a handler`);
     this.#handlers.set(type, { schema, handle: handle as MessageHandler<unknown> });

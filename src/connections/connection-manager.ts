@@ -3,7 +3,13 @@ import { BullcastError, InvalidMessageError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { CLOSE_CODE } from "../protocol/close-code.ts";
 import type { MessageFields, MessageMeta } from "../protocol/message.ts";
-import { CUSTOM_TYPE_PATTERN, isProtocolType, PROTOCOL_VERSION, WebSocketMessage } from "../protocol/message.ts";
+import {
+  CUSTOM_TYPE_FORM,
+  CUSTOM_TYPE_PATTERN,
+  isProtocolType,
+  PROTOCOL_VERSION,
+  WebSocketMessage,
+} from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
 import type { MessageHandler } from "./client-message-router.ts";
 import { ClientMessageRouter, withRequest } from "./client-message-router.ts";
@@ -235,7 +241,7 @@ export class ConnectionManager {
   notify(fields: MessageFields, { clientId }: { clientId?: string | undefined } = {}): number {
     if (typeof fields.type !== "string" || !CUSTOM_TYPE_PATTERN.test(fields.type) || isProtocolType(fields.type)) {
       throw new InvalidMessageError(
-        `"${fields.type}" cannot be sent by an application: expected ${CUSTOM_TYPE_PATTERN.source} and no protocol type`,
+        `"${fields.type}" cannot be sent by an application: expected ${CUSTOM_TYPE_FORM} and no protocol type`,
       );
     }
     if (fields.meta && "cursor" in fields.meta) {

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ConnectionSetting } from "../handed-in.ts";
 import type { Logger } from "../logger.ts";
-import type { FactSink, SourceState, SourceStatus, StreamId } from "./fact.ts";
+import type { FactSink, SourceState, SourceStatus } from "./fact.ts";
 import type { Unreadable } from "./feed-positions.ts";
 import { locateFeeds, probeFeeds } from "./feed-positions.ts";
 import type { Suspect } from "./gap-check.ts";
 import { checkGaps } from "./gap-check.ts";
-import type { RawEntry, StreamName } from "./queue-feed.ts";
+import type { RawEntry } from "./queue-feed.ts";
 import { QueueFeed, READ_COUNT } from "./queue-feed.ts";
 import { describeError, RedisConnection } from "./redis-connections.ts";
 import type { StreamQueries } from "./stream-queries.ts";
@@ -25,7 +25,6 @@ const MAX_BACKOFF_MS = 1000;
 const RETRY_FEED_MS = 5000;
 
 type Reply = [key: string, entries: RawEntry[]][] | null;
-type StreamRead = [key: string, id: StreamId, stream: StreamName];
 
 /**
  * Reads the event and log streams of all attached queues in one loop on one blocking connection.
@@ -45,6 +44,7 @@ export class EventStreamSource {
   readonly #stopping = new AbortController();
   #state: SourceState = "connecting";
   #loop: Promise<void> | undefined;
+  #handedOn: Promise<void> | undefined;
   #failures = 0;
   /** Whether Redis was away, so that history may be missing. */
   #isSuspicious = false;
@@ -117,6 +117,7 @@ export class EventStreamSource {
     this.#wake?.();
     this.#connection.close();
     await this.#loop;
+    await this.#handedOn;
   }
 
   async #run(): Promise<void> {
@@ -175,7 +176,7 @@ export class EventStreamSource {
     try {
       // Before the read, which may block: a queue that stays silent would not learn of its loss.
       if (this.#isSuspicious) await this.#handOn(feeds, new Map());
-      const streams = feeds.flatMap(streamsOf);
+      const streams = feeds.flatMap((feed) => feed.reads);
       const [keys, ids] = [streams.map(([key]) => key), streams.map(([, id]) => id)];
       const { client } = this.#connection;
       const read = client.xread("COUNT", READ_COUNT, "BLOCK", BLOCK_MS, "STREAMS", ...keys, ...ids) as Promise<Reply>;
@@ -199,6 +200,8 @@ export class EventStreamSource {
   async #handOn(feeds: readonly QueueFeed[], entries: ReadonlyMap<string, RawEntry[]>): Promise<void> {
     await checkGaps(this.#queries, this.#suspectsIn(feeds, entries));
     this.#isSuspicious = false;
+    // What was read came while the batches before it were handed on.
+    await this.#handedOn;
     const batches = [];
     for (const feed of feeds) {
       const events = entries.get(feed.eventsKey) ?? [];
@@ -208,13 +211,13 @@ export class EventStreamSource {
       // A queue detached during the read is no longer anybody's business.
       if (this.#feeds.get(feed.queue) === feed) batches.push(feed.takeRead(events, logs));
     }
-    if (batches.length > 0) await this.#sink.accept(batches);
+    if (batches.length > 0) this.#handedOn = this.#sink.accept(batches);
   }
 
   /** After an outage every stream is to be looked at for holes, also one of which nothing was read. */
   #suspectsIn(feeds: readonly QueueFeed[], entries: ReadonlyMap<string, RawEntry[]>): Suspect[] {
     return feeds.flatMap((feed) =>
-      streamsOf(feed).flatMap(([key, , stream]) => {
+      feed.reads.flatMap(([key, , stream]) => {
         const read = entries.get(key) ?? [];
         return this.#isSuspicious || feed.mayHaveHole(stream, read) ? [{ feed, stream, entries: read }] : [];
       }),
@@ -291,11 +294,4 @@ export class EventStreamSource {
     }
     this.#state = state;
   }
-}
-
-/** What is to be read of a queue whose position is known. */
-function streamsOf({ readsEvents, eventsKey, logsKey, position }: QueueFeed): StreamRead[] {
-  if (!position) return [];
-  const logs: StreamRead = [logsKey, position.logs, "logs"];
-  return readsEvents ? [[eventsKey, position.events, "events"], logs] : [logs];
 }

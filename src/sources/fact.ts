@@ -78,7 +78,7 @@ export interface FactBatch {
 export interface FactSink {
   /**
    * Hands facts on. Calls are carried out in the order in which they were made. Resolves when the facts are handed on;
-   * a source SHOULD wait for that before it reads more, so that a slow sink slows the reading. MUST NOT reject.
+   * a source SHOULD wait for that before it hands on more, so that a slow sink slows the reading. MUST NOT reject.
    */
   accept(batches: readonly FactBatch[]): Promise<void>;
 }

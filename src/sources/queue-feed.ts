@@ -88,6 +88,14 @@ export class QueueFeed {
     return this.maxLength !== null && this.maxLength < SAFE_LENGTH;
   }
 
+  /** What is to be read: which stream, and after which id; nothing before the position is known. */
+  get reads(): [key: string, id: StreamId, stream: StreamName][] {
+    const { position, readsEvents } = this;
+    if (!position) return [];
+    const streams: readonly StreamName[] = readsEvents ? ["events", "logs"] : ["logs"];
+    return streams.map((stream) => [this.keyOf(stream), position[stream], stream]);
+  }
+
   keyOf(stream: StreamName): string {
     return stream === "events" ? this.eventsKey : this.logsKey;
   }
