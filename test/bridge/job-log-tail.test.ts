@@ -415,7 +415,7 @@ test("a removed job that was told as it went ends without a mark, and one of whi
     tail.setJobs([job]);
     await queue.add(
       "letter",
-      { lines: 5, pauseMs: count % 2 === 0 ? 5 : 0 },
+      { lines: 5, pauseMs: count % 2 === 0 ? 50 : 0 },
       { jobId: job.jobId, removeOnComplete: true },
     );
     await expect
