@@ -3,8 +3,8 @@ export { createBridge } from "./bridge.ts";
 export type { BridgeOptions } from "./config.ts";
 export type { MessageContext, MessageHandler } from "./connections/client-message-router.ts";
 export type { Connection } from "./connections/connection.ts";
-export type { ConnectionManagerOptions, OpenOptions } from "./connections/connection-manager.ts";
 export { ConnectionManager } from "./connections/connection-manager.ts";
+export type { ConnectionManagerOptions, OpenOptions } from "./connections/options.ts";
 export type { Transport } from "./connections/transport.ts";
 export {
   BridgeClosedError,

@@ -13,6 +13,9 @@ export interface OutboxLosses {
 /** What a marker of missing lines takes, about. */
 const MARKER_BYTES = 256;
 
+/** Emptied slots from which on they are left out. */
+const COMPACT_AFTER = 1024;
+
 /** Stands where lines were dropped, until it is sent. */
 interface Marker {
   /** One of the dropped lines: it says whose they were. */
@@ -66,6 +69,7 @@ export class Backlog {
   }
 
   push(frame: Frame): void {
+    if (this.#slots.length > 2 * this.#messages + COMPACT_AFTER) this.#compact();
     this.#slots.push(frame);
     this.#messages += 1;
     this.#bytes += frame.bytes.length;
@@ -92,6 +96,7 @@ export class Backlog {
         const frame = isMarker(slot) ? markerFrame(slot) : slot;
         if (frames.length > 0 && size + frame.bytes.length > maxBytes) break;
         if (isMarker(slot)) this.#markers.delete(slot.line.subject);
+        else if (this.#progress.get(slot.subject) === this.#first + taken) this.#progress.delete(slot.subject);
         size += frame.bytes.length;
         frames.push(frame);
         this.#messages -= 1;
@@ -128,6 +133,17 @@ export class Backlog {
       return true;
     }
     return false;
+  }
+
+  /** Leaves out what has been emptied; what is left is numbered anew. */
+  #compact(): void {
+    this.#first = this.#end;
+    this.#slots = this.#slots.filter((slot) => slot !== null);
+    this.#progress.clear();
+    for (const [index, slot] of this.#slots.entries()) {
+      if (slot && !isMarker(slot) && slot.expendable === "progress")
+        this.#progress.set(slot.subject, this.#first + index);
+    }
   }
 
   #empty(number: number): void {

@@ -13,41 +13,20 @@ import {
 import type { Topic } from "../protocol/topic.ts";
 import type { MessageHandler } from "./client-message-router.ts";
 import { ClientMessageRouter, withRequest } from "./client-message-router.ts";
-import type { ConnectionDetails, ConnectionObserver } from "./connection.ts";
+import type { ConnectionObserver } from "./connection.ts";
 import { Connection } from "./connection.ts";
 import { Flusher } from "./flusher.ts";
 import type { Frame } from "./frame.ts";
 import { encodeBounded, encodeFrame } from "./frame.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { History } from "./history.ts";
+import type { ConnectionManagerOptions, OpenOptions } from "./options.ts";
 import type { OutboxLimits } from "./outbox.ts";
 import { Outbox } from "./outbox.ts";
 import { Pinger } from "./pinger.ts";
 import { Statistics } from "./statistics.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { Transport } from "./transport.ts";
-
-export interface ConnectionManagerOptions {
-  logger: Logger;
-  /** Most messages in one outbox. */
-  maxQueueSize: number;
-  /** Most bytes in one outbox. */
-  maxQueueBytes: number;
-  enableHeartbeat: boolean;
-  /** Longest pause between two passes of writing under load, ms. */
-  maxFlushDelayMs: number;
-  /** Seconds between two pings of one connection. */
-  heartbeatInterval: number;
-  /** Seconds of silence after which a connection is cut (4408). */
-  heartbeatTimeout: number;
-}
-
-/** How a connection starts. */
-export interface OpenOptions extends ConnectionDetails {
-  topics: readonly Topic[];
-  /** Cursors handed back by the client; null when it asks for none of the past. */
-  since: readonly string[] | null;
-}
 
 /** Largest part of an outbox's bytes that one message may take. */
 const MAX_SHARE_OF_OUTBOX = 1 / 4;
@@ -97,9 +76,8 @@ export class ConnectionManager {
       },
       options.logger,
     );
-    const { heartbeatInterval: intervalSeconds, heartbeatTimeout: timeoutSeconds } = options;
     this.#heartbeat = new Heartbeat(
-      { intervalSeconds, timeoutSeconds },
+      { intervalSeconds: options.heartbeatInterval, timeoutSeconds: options.heartbeatTimeout },
       { ping: (due) => this.#pinger.ping(due, this.#subscriptions), cut: (silent) => this.#cut(silent) },
     );
     if (options.enableHeartbeat) this.#heartbeat.start();
@@ -209,9 +187,7 @@ export class ConnectionManager {
     return this.#subscriptions.index.topics;
   }
 
-  /**
-   * Sends a frame once to each connection subscribed to any of the topics, but for those excepted; answers how many that were.
-   */
+  /** Sends a frame once to each subscriber of any of the topics, but for those excepted; answers to how many. */
   publish(frame: Frame, topics: readonly Topic[], except: ReadonlySet<Connection> | null = null): number {
     let reached = 0;
     this.#publish += 1;
@@ -248,12 +224,9 @@ export class ConnectionManager {
       throw new InvalidMessageError("meta.cursor cannot be set by an application: clients keep it to resume");
     }
     const frame = encodeFrame(new WebSocketMessage(fields));
-    if (clientId !== undefined) {
-      const connection = this.#connections.get(clientId);
-      return connection && this.#deliver(connection, frame) ? 1 : 0;
-    }
+    const to = clientId === undefined ? this.#connections.values() : [this.#connections.get(clientId)];
     let reached = 0;
-    for (const connection of this.#connections.values()) if (connection.deliver(frame)) reached += 1;
+    for (const connection of to) if (connection?.deliver(frame)) reached += 1;
     this.statistics.messagesSent(frame.type, reached);
     return reached;
   }

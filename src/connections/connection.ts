@@ -121,7 +121,8 @@ export class Connection {
   /** The transport reports that its socket has drained: what waits in the outbox goes on. */
   drained(): void {
     if (this.#state !== "open") return;
-    this.#observer.drained(this);
+    // A large write fills a socket for a moment, whoever is there; that something had to wait shows that it was full.
+    if (this.outbox.messages > 0) this.#observer.drained(this);
     this.flush();
     if (this.isWritable) this.#observer.writable(this);
   }

@@ -1,4 +1,5 @@
 import type { Connection } from "./connection.ts";
+import { Run } from "./run.ts";
 
 /** How long a pass may go on before other work gets its turn. */
 const SLICE_MS = 10;
@@ -63,6 +64,7 @@ export class Flusher {
   }
 
   #end(passMs: number): void {
+    Run.release();
     this.#notBefore = performance.now() + Math.min(passMs, this.#maxFlushDelayMs);
     this.#isScheduled = false;
     if (this.#pending.length > 0) this.#schedule();

@@ -45,7 +45,10 @@ export function encodeBounded(message: WebSocketMessage, maxBytes: number): Fram
   const frame = encodeFrame(message);
   if (frame.bytes.length <= maxBytes) return frame;
   const meta = { ...message.meta, omitted_bytes: frame.bytes.length };
-  return encodeFrame(new WebSocketMessage({ ...message, content: null, meta }));
+  const bare = encodeFrame(new WebSocketMessage({ ...message, content: null, meta }));
+  if (bare.bytes.length <= maxBytes) return bare;
+  // The fields of a log call, then.
+  return encodeFrame(new WebSocketMessage({ ...message, content: null, meta: { ...meta, data: undefined } }));
 }
 
 /** A message followed by a protocol ping, so that both are one write. */
@@ -89,5 +92,5 @@ function expendableOf({ type, content }: WebSocketMessage): Frame["expendable"] 
 }
 
 function subjectOf({ meta }: WebSocketMessage): string {
-  return meta.task_id === undefined ? `#${meta.channel}` : `${meta.queue}:${meta.task_id}`;
+  return `${meta.channel ?? ""}:${meta.queue ?? ""}:${meta.task_id ?? ""}`;
 }

@@ -39,6 +39,11 @@ export class Outbox {
     return this.#run?.size ?? this.#backlog?.bytes ?? 0;
   }
 
+  /** Whether a good part of what may wait does. */
+  get isHalfFull(): boolean {
+    return this.messages * 2 >= this.#limits.maxMessages || this.bytes * 2 >= this.#limits.maxBytes;
+  }
+
   /** When the oldest held message was made, epoch ms; null when nothing is held. */
   get oldestMadeAt(): number | null {
     return this.#run?.oldest.encodedAt ?? this.#backlog?.oldestMadeAt ?? null;

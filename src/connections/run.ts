@@ -6,8 +6,9 @@ import type { Frame } from "./frame.ts";
  * however many they are, and its bytes are joined once for all of them.
  */
 export class Run {
-  /** The newest run of a single frame. */
+  /** The newest run of a single frame, and all runs that have a longer one, until the next `release()`. */
   static #first: Run | null = null;
+  static #shorter: Run[] = [];
 
   /** Frames in it. */
   readonly length: number;
@@ -34,10 +35,21 @@ export class Run {
     return Run.#first;
   }
 
+  /** A pass is over: a run keeps no longer ones from here on, nor its bytes, for which others may have waited. */
+  static release(): void {
+    Run.#first = null;
+    for (const run of Run.#shorter) {
+      run.#longer = null;
+      run.#joined = null;
+    }
+    Run.#shorter = [];
+  }
+
   /** This run and one more frame. */
   with(frame: Frame): Run {
     const known = this.#longer;
     if (known && known.#last === frame) return known;
+    if (!known) Run.#shorter.push(this);
     this.#longer = new Run(this, frame);
     return this.#longer;
   }
@@ -50,7 +62,9 @@ export class Run {
   }
 
   get oldest(): Frame {
-    return this.frames[0] as Frame;
+    let run: Run = this;
+    while (run.#before) run = run.#before;
+    return run.#last;
   }
 
   /** What is written. */

@@ -99,7 +99,7 @@ export class Subscriptions {
 
   /** Names what `cursorsOf` answers: connections of the same key get the same cursors. */
   cursorsKeyOf(connection: Connection): string {
-    return this.#catchingUp.has(connection) ? "" : [...connection.topics].join("\n");
+    return this.#catchingUp.has(connection) ? "" : JSON.stringify([...connection.topics]);
   }
 
   /** The socket of a connection takes more. */
@@ -196,7 +196,10 @@ export class Subscriptions {
     // What was delivered before goes first; a socket that is full says when it has drained.
     connection.flush();
     if (!connection.isWritable) return 0;
-    for (let sent = 0; sent < FRAMES_IN_A_ROW && connection.outbox.bytes < BYTES_IN_A_ROW; sent += 1) {
+    let sent = 0;
+    for (; sent < FRAMES_IN_A_ROW && connection.outbox.bytes < BYTES_IN_A_ROW; sent += 1) {
+      if (connection.outbox.isHalfFull) connection.flush();
+      if (connection.outbox.isHalfFull) return sent;
       const frame = state.catchUp.next();
       if (frame === "unready") {
         this.#prepare(connection, state);
@@ -207,11 +210,11 @@ export class Subscriptions {
         return sent;
       }
       state.startedAt ??= now;
-      this.#delivery.deliver(connection, frame);
+      if (!this.#delivery.deliver(connection, frame)) return sent;
     }
     connection.flush();
     if (connection.isWritable) this.#schedule(connection);
-    return FRAMES_IN_A_ROW;
+    return sent;
   }
 
   #prepare(connection: Connection, state: CatchingUp): void {
@@ -228,6 +231,7 @@ export class Subscriptions {
     catchUp.joined();
     catchUp.close();
     for (const [index, request] of waiting.entries()) {
+      if (!connection.isOpen) return;
       try {
         request.run();
       } catch (error) {

@@ -27,7 +27,7 @@ export interface Plan {
 }
 
 /**
- * Reads what a client hands back; the plan itself is made when it is called for, as queues may come until then.
+ * Reads what a client hands back; the plan itself is made when it is called for, and again, as queues may come meanwhile.
  *
  * @throws {InvalidCursorError} when a cursor has not the form of one.
  */
@@ -60,7 +60,7 @@ export function planCatchUp(
         continue;
       }
       // A queue that appeared while the client was away has no cursor; it has missed all of it.
-      const missedAll = since !== null && isWhole && history.isLate && history.position ? history.ring.start : null;
+      const missedAll = since !== null && isWhole && history.isLate ? history.beginning : null;
       const cursor = cursors.get(history.tag) ?? missedAll;
       if (cursors.has(history.tag)) usedCursors += 1;
       if (cursor || jobIds.size > 0) legs.push({ history, cursor, isWhole, jobIds });

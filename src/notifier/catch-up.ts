@@ -6,6 +6,7 @@ import type { Topic } from "../protocol/topic.ts";
 import { compareStreamIds, millisecondsOf } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { keyOf } from "../sources/job-key.ts";
+import type { CatchUpHost } from "./catch-up-host.ts";
 import type { Leg, Plan } from "./catch-up-plan.ts";
 import { topicsOf } from "./messages.ts";
 import type { Told } from "./mutes.ts";
@@ -16,6 +17,8 @@ import type { Snapshot } from "./snapshots.ts";
 const ENDS_PER_READ = 200;
 /** Snapshots that are taken in one step; they may be large, and go out before more are taken. */
 const SNAPSHOTS_PER_READ = 20;
+/** Bytes of them after which a connection that is live already is given time to take them. */
+const LIVE_BYTES_PER_READ = 256 * 1024;
 /** How long a client that hands back a cursor waits for the bridge to have found its queues. */
 const MAX_SETTLE_MS = 30_000;
 /** Refusals in a row after which what is refused is done without; the same for lines, whatever the reason. */
@@ -29,23 +32,6 @@ const RETRY_MS = 250;
 const READING_PATIENCE_MS = 1000;
 /** Times a snapshot is taken anew because its job has gone on meanwhile, before publishing is held up for it. */
 const MAX_TRIES = 3;
-
-/** What a catch-up needs of the notifier. */
-export interface CatchUpHost {
-  takeSnapshots(keys: readonly JobKey[]): Promise<Snapshot[]>;
-  /** The same while nothing is published. */
-  takeSnapshotsInTurn(keys: readonly JobKey[]): Promise<Snapshot[]>;
-  isStale(snapshot: Snapshot): boolean;
-  /** The frame of a snapshot that is being sent. */
-  sendSnapshot(snapshot: Snapshot): Frame;
-  /** Jobs of a queue to show again where its history since some time, epoch ms, is gone. */
-  jobsSince(queue: string, sinceMs: number): Promise<{ ids: string[]; truncated: boolean }>;
-  /** Says of a job of a queue that is not attached that nothing is known of it. */
-  unknownFrame(job: JobKey): Frame;
-  gapFrame(queue: string | null, missed: number | null, truncated: boolean): Frame;
-  /** The connection joins: what snapshots told it is not to be sent again. */
-  mute(job: JobKey, told: Told, connection: Connection): void;
-}
 
 interface State extends Leg {
   /** The number of the next message; null until it is known. */
@@ -109,7 +95,7 @@ export class RingCatchUp implements CatchUp {
       this.#push(leg, entry);
       return this.#outgoing.shift() ?? null;
     }
-    return null;
+    return this.#addLegs(this.#plan().legs) > 0 ? "unready" : null;
   }
 
   async prepare(): Promise<void> {
@@ -167,15 +153,22 @@ export class RingCatchUp implements CatchUp {
     this.#recovered = usedCursors > 0 && unknownCursors === 0;
     for (let gap = 0; gap < unknownCursors; gap += 1) this.#outgoing.push(this.#host.gapFrame(null, null, false));
     for (const job of unattached) this.#outgoing.push(this.#host.unknownFrame(job));
-    this.#legs = legs.map((leg) => ({
-      ...leg,
-      next: null,
-      goneSinceMs: null,
-      isEnded: false,
-      owed: new Set(leg.cursor ? [] : leg.jobIds),
-    }));
-    if (!this.#isClosed) for (const { history } of this.#legs) history.pulling += 1;
+    this.#legs = [];
+    this.#addLegs(legs);
     return this.#legs;
+  }
+
+  /** Adds those of queues that have come since, which nobody else tells this connection of; answers how many. */
+  #addLegs(legs: readonly Leg[]): number {
+    // One that was detached and attached again has its gap told when it is found again.
+    const known = new Set(this.#legs?.map(({ history }) => history.queue));
+    const added = legs.filter(({ history }) => !known.has(history.queue));
+    for (const leg of added) {
+      const owed = new Set(leg.cursor ? [] : leg.jobIds);
+      this.#legs?.push({ ...leg, next: null, goneSinceMs: null, isEnded: false, owed });
+      if (!this.#isClosed) leg.history.pulling += 1;
+    }
+    return added.length;
   }
 
   /** Finds where a leg begins; it may have lost its place since, to newer messages or to a gap. */
@@ -220,22 +213,26 @@ export class RingCatchUp implements CatchUp {
     const isHeldUp = this.#tries > MAX_TRIES;
     const snapshots = await (isHeldUp ? this.#host.takeSnapshotsInTurn(keys) : this.#host.takeSnapshots(keys));
     const paid: Snapshot[] = [];
+    let liveBytes = 0;
     for (const snapshot of snapshots) {
       const { job, told } = snapshot;
       const leg = legs.find(({ history }) => history.queue === job.queue);
-      // Held up, nothing but a line of its own log can have overtaken it.
       if (!leg?.owed.has(job.jobId) || (!isHeldUp && this.#host.isStale(snapshot))) continue;
+      const isLive = this.#isLive(job);
+      // Its socket gets them at once: the others are taken again when it has taken these.
+      if (isLive && liveBytes > LIVE_BYTES_PER_READ) continue;
       this.#tries = 0;
       leg.owed.delete(job.jobId);
       this.#told.set(keyOf(job), { job, told });
       const frame = this.#host.sendSnapshot(snapshot);
-      if (!this.#isLive(job)) {
+      if (!isLive) {
         this.#outgoing.push(frame);
         paid.push(snapshot);
         continue;
       }
       // It gets the job's messages already: none of them may come between.
       this.#connection.deliver(frame);
+      liveBytes += frame.bytes.length;
       this.#host.mute(job, told, this.#connection);
     }
     // Cursors it is given then lie behind what the snapshots told, so that none of that is given again on a resume.

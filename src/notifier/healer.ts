@@ -34,6 +34,10 @@ export class Healer {
   readonly #episodes = new Map<string, Episode>();
   /** Jobs that differed from what was told when they were last compared. */
   #suspects = new Map<string, JobKey>();
+  /** Jobs that are to be shown as soon as Redis can be asked. */
+  #unshown = new Map<string, JobKey>();
+  /** Queues to be compared when the comparison under way is over. */
+  readonly #dueSoon = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #round = 0;
   /** Where the next round begins when there are too many jobs for one. */
@@ -62,6 +66,7 @@ export class Healer {
       return this.#heal(queue, missed, sinceMs);
     }
     episode.missed = episode.missed === null || missed === null ? null : episode.missed + missed;
+    episode.sinceMs = Math.min(episode.sinceMs, sinceMs);
     if (episode.isPending) return;
     this.#context.histories.get(queue)?.postponeGap();
     episode.isPending = true;
@@ -112,9 +117,7 @@ export class Healer {
     try {
       await this.#show(keys.slice(0, SNAPSHOTS_PER_ROUND));
     } catch (error) {
-      // They are compared with their hashes until that works.
-      for (const key of keys) this.#suspects.set(keyOf(key), key);
-      this.#context.logger.debug({ jobs: keys.length, reason: String(error) }, "jobs not shown yet");
+      this.#showSoon(keys.slice(0, SNAPSHOTS_PER_ROUND), error);
     }
   }
 
@@ -124,10 +127,16 @@ export class Healer {
       const chunk = keys.slice(start, start + SNAPSHOTS_PER_ROUND);
       try {
         await this.#context.inTurn(() => this.#show(chunk));
-      } catch {
-        for (const key of chunk) this.#suspects.set(keyOf(key), key);
+      } catch (error) {
+        this.#showSoon(chunk, error);
       }
     }
+  }
+
+  /** They are shown in one of the next rounds. */
+  #showSoon(keys: readonly JobKey[], error: unknown): void {
+    for (const key of keys) this.#unshown.set(keyOf(key), key);
+    this.#context.logger.debug({ jobs: keys.length, reason: String(error) }, "jobs not shown yet");
   }
 
   /** Sends how jobs stand to those who watch them; of one that is gone without a trace, that it was removed. */
@@ -135,8 +144,10 @@ export class Healer {
     const { manager, mutes, tracker, reader, histories, snapshots } = this.#context;
     for (const snapshot of await snapshots.take(keys, { mayWait: false })) {
       const { job, content, told } = snapshot;
-      const topics = topicsOf(job.queue, job.jobId);
       const before = tracker.get(keyOf(job));
+      const allTopics = topicsOf(job.queue, job.jobId);
+      // A job of which nothing is known is nothing to those who have not asked for it.
+      const topics = content.state === "unknown" && !before ? allTopics.slice(-1) : allTopics;
       if (content.state === "unknown" && before) {
         if (before.phase === "ended" || before.phase === "unknown") continue;
         if (this.#isAhead(snapshot)) {
@@ -162,7 +173,8 @@ export class Healer {
 
   /** Compares watched jobs with their hashes now, for example as some were cleaned away. */
   compareSoon(queue: string): void {
-    void this.#compare([queue]);
+    if (this.#isRunning) this.#dueSoon.add(queue);
+    else void this.#compare([queue]);
   }
 
   async #compareRound(): Promise<void> {
@@ -181,18 +193,25 @@ export class Healer {
     try {
       const isDue = (queue: string) =>
         queues === null || (queues === "short" ? this.#context.reader.isShort(queue) : queues.includes(queue));
-      const suspects = await this.#differing([...this.#suspects.values(), ...this.#watched(isDue)]);
+      const unshown = [...this.#unshown.values()];
+      this.#unshown = new Map();
+      await this.#showLater(unshown);
+      const former = this.#suspects;
       this.#suspects = new Map();
+      const suspects = await this.#differing([...former.values(), ...this.#watched(isDue)]);
       if (suspects.length === 0) return;
       // An end that was written a moment ago is on its way by itself.
       await new Promise((resolve) => setTimeout(resolve, ON_ITS_WAY_MS).unref());
       const left = await this.#differing(suspects);
-      if (left.length > 0) await this.#context.inTurn(() => this.#show(left.slice(0, SNAPSHOTS_PER_ROUND)));
+      await this.#showLater(left);
     } catch (error) {
       this.#context.logger.debug({ reason: String(error) }, "jobs not compared with their hashes");
     } finally {
       this.#isRunning = false;
     }
+    const dueSoon = [...this.#dueSoon];
+    this.#dueSoon.clear();
+    if (dueSoon.length > 0) void this.#compare(dueSoon);
   }
 
   /** Those whose end has not been told although their hashes say they are finished, or are gone. */

@@ -1,8 +1,10 @@
-import type { Fact, JobEvent, LogEvent, Position } from "../sources/fact.ts";
+import type { Fact, Position } from "../sources/fact.ts";
 import { streamOf } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { jobKeyOf, keyOf } from "../sources/job-key.ts";
 import type { JobHash } from "../sources/stream-queries.ts";
+import type { JobFact } from "./attempts.ts";
+import { countEndings, endsAttempt, isJobFact, mayEndAttempt, startsOver } from "./attempts.ts";
 import { attemptsOf, isGone, reasonOf } from "./job-hash.ts";
 import type { JobView } from "./translate.ts";
 
@@ -31,8 +33,6 @@ interface TrackedJob extends JobKey {
   /** Whether lines of it came by the log stream, so that its own log need not be followed. */
   hasLogStream: boolean;
 }
-
-type JobFact = JobEvent | LogEvent;
 
 /** What is known of a job after one of its facts. */
 export interface Advanced extends JobView {
@@ -93,7 +93,7 @@ export class JobTracker {
   /** Advances the job by one fact and answers what a message about that fact needs to know. */
   advance(fact: JobFact, next: Fact | undefined, hash: JobHash | undefined): Advanced {
     const job = this.#jobFor(fact);
-    const phaseBefore = job.phase;
+    const hasEnded = isOver(job);
     const key = keyOf(fact);
     if (endsAttempt(fact, next)) this.#endingsAhead.set(key, (this.#endingsAhead.get(key) ?? 0) - 1);
     const made = hash ? this.#attemptsBefore(key, hash) : null;
@@ -112,7 +112,7 @@ export class JobTracker {
       attempts: job.attempts,
       attemptFailed: attemptEnded && mayEndAttempt(fact),
       reason: hash && job.attemptsMade !== null ? reasonOf(job.attemptsMade, hash) : null,
-      hasEnded: phaseBefore === "ended",
+      hasEnded,
     };
   }
 
@@ -219,23 +219,9 @@ function newJob({ queue, jobId }: JobKey): TrackedJob {
   };
 }
 
-export function isJobFact(fact: Fact): fact is JobFact {
-  return "jobId" in fact;
-}
-
-/** Whether a fact ends a run of its job. */
-export function isEnd(fact: Fact): fact is Extract<JobEvent, { kind: "completed" | "failed" }> {
-  return fact.kind === "completed" || fact.kind === "failed";
-}
-
-/** Going back to waiting, or to a delay, ends an attempt unless it was a stall, a rate limit or the processor's wish. */
-function mayEndAttempt(fact: Fact): boolean {
-  return (fact.kind === "waiting" && fact.previous === "active") || fact.kind === "delayed";
-}
-
-/** Whether a fact ends an attempt, or may: for those that may, the hash decides. */
-function endsAttempt(fact: Fact, next: Fact | undefined): boolean {
-  return fact.kind === "completed" || fact.kind === "failed" || (mayEndAttempt(fact) && !isStall(fact, next));
+/** Whether the end of a job was told; a snapshot of it that somebody was shown does not count. */
+export function isOver({ phase, hasEnded }: Readonly<TrackedJob>): boolean {
+  return hasEnded && phase === "ended";
 }
 
 /** `made` is how many attempts had ended by this fact, by the hash; null when that is not known. */
@@ -246,16 +232,6 @@ function hasAttemptEnded(fact: JobFact, next: Fact | undefined, job: TrackedJob,
   // Without the hash the likely reason is assumed: a failed attempt that will be tried again.
   if (made === null || job.attemptsMade === null) return job.phase === "active";
   return made > job.attemptsMade;
-}
-
-/** An ended job that is tried again may have had its attempts set back to none. */
-function startsOver(fact: Fact): boolean {
-  return fact.kind === "waiting" && (fact.previous === "failed" || fact.previous === "completed");
-}
-
-/** One script writes `waiting` and then `stalled`, so they stand next to each other in the stream. */
-function isStall(fact: Fact, next: Fact | undefined): boolean {
-  return isJobFact(fact) && next?.kind === "stalled" && next.jobId === fact.jobId;
 }
 
 function step(fact: JobFact, job: TrackedJob): void {
@@ -285,15 +261,4 @@ function step(fact: JobFact, job: TrackedJob): void {
     default:
       break;
   }
-}
-
-/** How many attempts of each job end, or may end, within a batch. */
-function countEndings(facts: readonly Fact[]): Map<string, number> {
-  const endings = new Map<string, number>();
-  for (const [index, fact] of facts.entries()) {
-    if (!isJobFact(fact)) continue;
-    const key = keyOf(fact);
-    if (endsAttempt(fact, facts[index + 1])) endings.set(key, (endings.get(key) ?? 0) + 1);
-  }
-  return endings;
 }

@@ -4,8 +4,8 @@ import { ALL_TOPIC, jobTopic, queueTopic } from "../protocol/topic.ts";
 import type { Fact } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import type { JobLogLine } from "../sources/job-log-tail.ts";
+import { isJobFact } from "./attempts.ts";
 import type { Advanced } from "./job-tracker.ts";
-import { isJobFact } from "./job-tracker.ts";
 import { toIso, translate } from "./translate.ts";
 
 const NO_JOB = { attempt: null, attempts: null, attemptFailed: false, reason: null, hasEnded: false };

@@ -88,6 +88,11 @@ export class QueueHistory {
     return this.#position;
   }
 
+  /** Where reading of the queue began; null until its streams are found. */
+  get beginning(): Position | null {
+    return this.#located;
+  }
+
   /** Publishing stands at a position now. */
   moveTo(position: Position): void {
     if (!this.#position) {

@@ -19,6 +19,8 @@ const END_PATIENCE_MS = 2000;
 /** Bounds of the lines in a snapshot, here of those from the log stream. */
 const MAX_LINES = 1000;
 const MAX_LINE_BYTES = 256 * 1024;
+/** Times a snapshot is taken anew because lines have overtaken it. */
+const MAX_TRIES = 3;
 /** Messages looked through for them. */
 const MAX_LOOKED_THROUGH = 20_000;
 
@@ -62,7 +64,22 @@ export class Snapshots {
     if (keys.length === 0) return [];
     const states = await this.#options.read(keys);
     if (mayWait) await Promise.all(states.map((state) => this.#lookBack(state)));
-    return states.map((state) => this.#compose(state));
+    const snapshots = states.map((state) => this.#compose(state));
+    if (!mayWait) await this.#takeStaleAgain(snapshots);
+    return snapshots;
+  }
+
+  /** While nothing is published lines of a job's own log may still be told, and overtake its snapshot. */
+  async #takeStaleAgain(snapshots: Snapshot[]): Promise<void> {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const stale = [...snapshots.entries()].filter(([, snapshot]) => this.isStale(snapshot));
+      if (stale.length === 0) return;
+      const states = await this.#options.read(stale.map(([, { job }]) => job));
+      for (const [nth, [index]] of stale.entries()) {
+        const state = states[nth];
+        if (state) snapshots[index] = this.#compose(state);
+      }
+    }
   }
 
   /** Whether something was told of the job that its snapshot does not include. */

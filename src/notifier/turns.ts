@@ -1,7 +1,7 @@
 /** How long work may go on before other work, such as heartbeats and requests, gets its turn. */
 const TURN_MS = 10;
-/** Bytes made meanwhile after which sockets are to take them. */
-const TURN_BYTES = 512 * 1024;
+/** Bytes made meanwhile after which sockets are to take them; what is written at once to each. */
+const TURN_BYTES = 256 * 1024;
 
 /** Divides long work into turns of the event loop. */
 export class Turns {

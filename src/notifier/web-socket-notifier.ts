@@ -12,12 +12,13 @@ import type { JobLogLines } from "../sources/job-log-tail.ts";
 import type { JobReader } from "../sources/job-reader.ts";
 import type { PublishedLine } from "../sources/log-pub-sub-source.ts";
 import type { SourcesSink } from "../sources/sources-sink.ts";
+import { isEnd, isJobFact } from "./attempts.ts";
 import type { NotifierContext } from "./context.ts";
 import { encodeCursor, queueTag } from "./cursor.ts";
 import type { Enriched } from "./enrichment.ts";
 import { Enrichment, endingIn } from "./enrichment.ts";
 import { Healer } from "./healer.ts";
-import { isEnd, isJobFact, JobTracker } from "./job-tracker.ts";
+import { isOver, JobTracker } from "./job-tracker.ts";
 import { LogTails } from "./log-tails.ts";
 import { attemptOfLines, factMessage, lineMessage, topicsOf } from "./messages.ts";
 import { Mutes } from "./mutes.ts";
@@ -125,10 +126,10 @@ export class WebSocketNotifier implements SourcesSink {
     this.#manager.publish(this.#manager.encode(new WebSocketMessage({ type: "logs", content, meta })), topics);
   }
 
-  /** Publishes lines of a job's own log, written by some time, epoch ms; they have no cursor. */
-  acceptLogLines({ queue, jobId, lines }: JobLogLines, atMs = this.#reader.now()): void {
+  /** Publishes lines of a job's own log, written by some time, epoch ms; they have no cursor. Answers their bytes. */
+  acceptLogLines({ queue, jobId, lines }: JobLogLines, atMs = this.#reader.now()): number {
     const history = this.#histories.get(queue);
-    if (!history) return;
+    if (!history) return 0;
     const key = keyOf({ queue, jobId });
     const job = this.#tracker.get(key);
     const made = job?.attemptsMade ?? null;
@@ -140,15 +141,18 @@ export class WebSocketNotifier implements SourcesSink {
       name: job?.name ?? null,
       attempt: attemptOfLines(lines, attempt),
       timestamp: toIso(toldAtMs),
-      isLate: job?.phase === "ended",
+      isLate: job !== undefined && isOver(job),
     };
     this.#tracker.raise(key, toldAtMs);
+    let bytes = 0;
     for (const line of lines) {
       const frame = this.#manager.encode(lineMessage(origin, line));
       history.append({ stream: null, jobId, line: line.line, frame, lines: NO_LINES });
       const muted = line.line === null ? null : this.#mutes.ofLine(key, line.line);
       this.#manager.publish(frame, topicsOf(queue, jobId), muted);
+      bytes += frame.bytes.length;
     }
+    return bytes;
   }
 
   /** Begins to tell of a queue attached at some time by our clock, epoch ms; facts of others are passed over. */
@@ -242,12 +246,12 @@ export class WebSocketNotifier implements SourcesSink {
     if (facts.length > 0) this.#tails.changed();
   }
 
-  /** Answers how many bytes the message has. */
+  /** Answers how many bytes were told. */
   #publishFact(history: QueueHistory, fact: Fact, next: Fact | undefined, { hashes, logEnds }: Enriched): number {
     const { queue, tag, position } = history;
     const jobId = isJobFact(fact) ? fact.jobId : null;
     const key = isJobFact(fact) ? keyOf(fact) : null;
-    const hasLines = isEnd(fact) && this.#tellLastLines(fact, logEnds);
+    const lineBytes = isEnd(fact) ? this.#tellLastLines(fact, logEnds) : null;
     const muted = key === null ? null : this.#mutes.ofFact(key, streamOf(fact), fact.streamId);
     // The log may have been read already, and a snapshot sent, of one that is only now said to be added.
     if (isJobFact(fact) && fact.kind === "added" && this.#tracker.get(keyOf(fact))?.hasEnded) {
@@ -256,26 +260,26 @@ export class WebSocketNotifier implements SourcesSink {
     }
     const job = isJobFact(fact) ? this.#tracker.advance(fact, next, hashes.get(keyOf(fact))) : null;
     const frame = this.#manager.encode(factMessage(fact, job, position ? encodeCursor(tag, position) : ""));
-    const lines = isEnd(fact) && !hasLines ? null : NO_LINES;
+    const lines = isEnd(fact) && lineBytes === null ? null : NO_LINES;
     history.append({ stream: streamOf(fact), jobId, line: null, frame, lines });
     if (isJobFact(fact)) this.#noteLife(fact, frame);
     if (fact.kind === "cleaned") this.#healer.compareSoon(queue);
     if (this.#manager.publish(frame, topicsOf(queue, jobId), muted) > 0)
       this.#manager.statistics.latencyMs.add(Math.max(0, Date.now() - fact.atMs));
-    return frame.bytes.length;
+    return frame.bytes.length + (lineBytes ?? 0);
   }
 
   /**
-   * Tells what is left of a job's own log before its end. False when nobody asked for it: then it is read for those who
-   * come back. What could not be read is told to everybody later, so that nobody who saw the end misses it.
+   * Tells what is left of a job's own log before its end; answers its bytes. Null when nobody asked for it: then it is
+   * read for those who come back. What could not be read is told to everybody later, so that nobody who saw the end misses it.
    */
-  #tellLastLines(end: Fact & JobKey, logEnds: Enriched["logEnds"]): boolean {
-    if (!this.#readsLogs) return true;
+  #tellLastLines(end: Fact & JobKey, logEnds: Enriched["logEnds"]): number | null {
+    if (!this.#readsLogs) return 0;
     const key = keyOf(end);
     const lines = logEnds.get(key);
     logEnds.delete(key);
-    if (lines) this.acceptLogLines(lines, end.atMs);
-    return lines !== undefined;
+    if (lines) return this.acceptLogLines(lines, end.atMs);
+    return lines === undefined ? null : 0;
   }
 
   /** Remembers ends, and forgets them when the job, or another of its id, lives again. */

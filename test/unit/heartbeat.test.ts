@@ -17,7 +17,13 @@ const SIGNS_OF_LIFE: Record<string, (manager: ConnectionManager, viewer: OpenVie
     viewer.send({ type: "ping", content: "ping" });
   },
   "a protocol ping or pong": (manager, viewer) => manager.sawLife(viewer.connection),
-  "a drain of its socket": (_manager, viewer) => viewer.connection.drained(),
+  "a drain of its socket": (manager, viewer) => {
+    viewer.socket.isFull = true;
+    manager.notify({ type: "news" }, { clientId: "alive" });
+    manager.flush();
+    viewer.socket.isFull = false;
+    viewer.connection.drained();
+  },
 };
 
 describe("the heartbeat", () => {

@@ -1,7 +1,8 @@
 import { strictEqual } from "node:assert";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { isJobFact, JobTracker } from "../../src/notifier/job-tracker.ts";
+import { isJobFact } from "../../src/notifier/attempts.ts";
+import { JobTracker } from "../../src/notifier/job-tracker.ts";
 import { translate } from "../../src/notifier/translate.ts";
 import { keyOf } from "../../src/sources/job-key.ts";
 import type { JobHash } from "../../src/sources/stream-queries.ts";

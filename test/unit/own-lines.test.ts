@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { active, added, back, batchOf, completed, hashOf, log, START_MS } from "./support/facts.ts";
+import { snapshotOf } from "./support/fake-reader.ts";
 import { openViewer } from "./support/manager.ts";
 import { cursorAt, makeNotifier, watchAll } from "./support/notifier.ts";
 
@@ -103,6 +104,23 @@ describe("a line of a job's own log", () => {
     const times = sent.map(({ timestamp }) => Date.parse(timestamp));
     expect(times).toEqual([...times].sort((a, b) => a - b));
     expect(sent.at(-1)?.type).toBe("task_success");
+  });
+
+  it("is not late because somebody was shown a snapshot of its job", async () => {
+    const position = { events: `${START_MS + 500}-0`, logs: `${START_MS + 400}-0` };
+    const { manager, notifier } = makeNotifier({
+      snapshots: async (keys) => keys.map((key) => snapshotOf({ ...key, state: "completed", exists: true, position })),
+    });
+    await notifier.accept([batchOf([])]);
+    const viewer = watchAll(manager);
+    await openViewer(manager, { clientId: "other", topics: ["job:emails:7"] }).takeUntil("subscribed");
+    await notifier.accept([batchOf([log("one", "7"), completed("x", "7")], { atMs: START_MS + 10 })]);
+    expect(
+      viewer
+        .take()
+        .filter(({ type }) => type === "logs")
+        .map(({ meta }) => meta.late),
+    ).toEqual([undefined]);
   });
 
   it("is of no certain attempt when a job that was tried again is read from its first line on", async () => {

@@ -49,6 +49,28 @@ describe("a connection that catches up", () => {
     }
   });
 
+  it("is not closed for what it catches up with, however small its outbox, nor joined when it was closed", async () => {
+    const catchUp = fakeCatchUp(frames(90));
+    const made = makeManager({ maxQueueSize: 20 });
+    made.manager.useHistory(fakeHistory({ catchUp: () => catchUp }));
+    const viewer = openViewer(made.manager, {});
+    const { send } = viewer.socket;
+    viewer.socket.send = (bytes) => {
+      send.call(viewer.socket, bytes);
+      viewer.socket.isFull = true;
+    };
+    viewer.send({ type: "subscribe", content: { topics: ["*"], since: { a: "c" } } });
+    for (let drains = 0; drains < 20; drains += 1) {
+      viewer.socket.isFull = false;
+      viewer.connection.drained();
+      await turn();
+    }
+    expect(closeCodes(viewer)).toEqual([]);
+    expect(viewer.take()).toHaveLength(91);
+    made.manager.remove(viewer.connection);
+    expect(made.manager.isWatched(["*"])).toBe(false);
+  });
+
   it("may ask for more meanwhile, but not for more than is worth keeping", () => {
     const { manager } = managerWith(fakeCatchUp(["unready"], { prepare: () => new Promise(() => undefined) }));
     const viewer = openViewer(manager, {});

@@ -1,12 +1,12 @@
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import type { Connection } from "../../../src/connections/connection.ts";
-import type { ConnectionManagerOptions, OpenOptions } from "../../../src/connections/connection-manager.ts";
 import { ConnectionManager } from "../../../src/connections/connection-manager.ts";
 import type { Frame } from "../../../src/connections/frame.ts";
 import { encodeFrame } from "../../../src/connections/frame.ts";
 import type { History } from "../../../src/connections/history.ts";
 import { NO_HISTORY } from "../../../src/connections/history.ts";
+import type { ConnectionManagerOptions, OpenOptions } from "../../../src/connections/options.ts";
 import type { Logger } from "../../../src/logger.ts";
 import { WebSocketMessage } from "../../../src/protocol/message.ts";
 import type { FakeSocket, FakeSocketBehaviour, SentMessage } from "./fake-socket.ts";
