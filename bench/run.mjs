@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { findRedisServer } from "../scripts/private-redis.mjs";
 import { ensureBuild, ensureDependencies, ensureRedis, runMain, say } from "../scripts/setup.mjs";
 
-const SCENARIOS = ["fanout", "bridge", "steady", "single"];
+const SCENARIOS = ["fanout", "bridge", "steady", "single", "idle"];
 const DEFAULT_ROUNDS = 5;
 
 const HELP = `Measures bullcast beside what one would use otherwise.
@@ -15,6 +15,7 @@ Usage: npm run bench -- [scenario...] [--rounds N] [--quick] [--only NAME...] [-
   bridge       job events as fast as they can be shown, beside bridges written by hand
   steady       200 job events a second to 1,000 viewers, for a minute
   single       one viewer of one job: the latency of a real updateProgress
+  idle         5,000 connections that do nothing, for a minute, beside socket.io, ws and Bun
 
   --rounds N   how often everything is measured (default ${DEFAULT_ROUNDS}); the medians are printed
   --quick      one short round with few viewers: shows that everything works, and little more

@@ -10,6 +10,8 @@ const BINARY = `${BUILD}viewers`;
 const SCRIPT = fileURLToPath(new URL("../load/viewers.mjs", import.meta.url));
 
 const CONNECT_MS = 60_000;
+/** What a process has open besides its connections, and more. */
+const OTHER_FILES = 100;
 
 /** How viewers are started: compiled from C where that is possible, as they share the machine with what is measured. */
 export function prepareLoadClient() {
@@ -19,15 +21,17 @@ export function prepareLoadClient() {
 
 /** Viewers of one server. Resolves when all are connected, and fails when one cannot be. */
 export async function connectViewers({ command }, { port, count, args = [] }) {
+  const limit = openFilesLimit();
+  const needed = count + OTHER_FILES;
+  if (limit < needed)
+    throw new Error(`${count} viewers take ${needed} open files of a process, of which ulimit -Hn allows ${limit}`);
   const [program, ...first] = command;
   const child = new Child("viewers", program, [...first, "--port", String(port), "--count", String(count), ...args]);
   const { failed } = await child.next("connected", CONNECT_MS);
   const viewers = new Viewers(child);
   if (failed === 0) return viewers;
   await viewers.stop();
-  throw new Error(
-    `${failed} of ${count} viewers could not connect; is the limit of open files (ulimit -n) above that?`,
-  );
+  throw new Error(`${failed} of ${count} viewers could not connect`);
 }
 
 /** What is wrong with viewers whatever they watch, or null. */
@@ -61,6 +65,13 @@ class Viewers {
   stop() {
     return this.#child.stop();
   }
+}
+
+/** The hard limit: servers and viewers raise theirs to it by themselves. */
+function openFilesLimit() {
+  const { stdout } = spawnSync("sh", ["-c", "ulimit -Hn"], { encoding: "utf8" });
+  const limit = Number.parseInt(stdout, 10);
+  return Number.isNaN(limit) ? Number.POSITIVE_INFINITY : limit;
 }
 
 function isCompiled() {

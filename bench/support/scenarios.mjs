@@ -1,5 +1,6 @@
 import { bridge } from "../scenarios/bridge.mjs";
 import { fanout } from "../scenarios/fanout.mjs";
+import { idle } from "../scenarios/idle.mjs";
 import { single } from "../scenarios/single.mjs";
 import { steady } from "../scenarios/steady.mjs";
 import { prepareLoadClient } from "./load-client.mjs";
@@ -7,7 +8,7 @@ import { describeMachine, machineLines } from "./machine.mjs";
 import { preparePeers } from "./peers.mjs";
 import { mediansOf, medianTable } from "./table.mjs";
 
-const SCENARIOS = { fanout, bridge, steady, single };
+const SCENARIOS = { fanout, bridge, steady, single, idle };
 
 /** Runs the scenarios one after the other; answers the report for people and all figures. */
 export async function runScenarios({ scenarios, rounds, quick, only }) {

@@ -21,19 +21,28 @@ export function availableSubjects(subjects, { peers, only }) {
 }
 
 /** Starts a subject's Redis, server and viewers, lets them come to rest, and ends them after `measure`. */
-export async function withSubject(subject, { client, peers, viewers: count, args = [] }, measure) {
+export function withSubject(subject, { client, peers, viewers: count, args = [] }, measure) {
+  return withServer(subject, { peers }, async ({ redisUrl, server, port }) => {
+    const viewers = await connectViewers(client, { port, count, args: [...subject.viewers, ...args] });
+    try {
+      await sleep(SETTLE_MS);
+      return await measure({ redisUrl, server, viewers, port });
+    } finally {
+      await viewers.stop();
+    }
+  });
+}
+
+/** Starts a subject's Redis and server, for viewers that come in a way of their own, and ends them after `measure`. */
+export async function withServer(subject, { peers, flags = [] }, measure) {
   const program = subject.needs === "bun" ? peers.bun.program : process.execPath;
   const script = fileURLToPath(new URL(`../servers/${subject.server}`, import.meta.url));
   const redis = await startPrivateRedis();
-  const server = new Child(subject.title, program, [script, "--redis", redis.url]);
-  let viewers = null;
+  const server = new Child(subject.title, program, [...flags, script, "--redis", redis.url]);
   try {
     const { port } = await server.next("listening");
-    viewers = await connectViewers(client, { port, count, args: [...subject.viewers, ...args] });
-    await sleep(SETTLE_MS);
-    return await measure({ redisUrl: redis.url, server, viewers, port });
+    return await measure({ redisUrl: redis.url, server, port });
   } finally {
-    await viewers?.stop();
     await server.stop();
     await redis.stop();
   }
