@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { findRedisServer } from "../scripts/private-redis.mjs";
 import { ensureBuild, ensureDependencies, ensureRedis, runMain, say } from "../scripts/setup.mjs";
 
-const SCENARIOS = ["fanout", "bridge", "steady", "single", "idle"];
+const SCENARIOS = ["fanout", "bridge", "steady", "single", "idle", "topics"];
 const DEFAULT_ROUNDS = 5;
 
 const HELP = `Measures bullcast beside what one would use otherwise.
@@ -16,6 +16,7 @@ Usage: npm run bench -- [scenario...] [--rounds N] [--quick] [--only NAME...] [-
   steady       200 job events a second to 1,000 viewers, for a minute
   single       one viewer of one job: the latency of a real updateProgress
   idle         5,000 connections that do nothing, for a minute, beside socket.io, ws and Bun
+  topics       100 and 10,000 viewers of one job each: what an event costs, bullcast only
 
   --rounds N   how often everything is measured (default ${DEFAULT_ROUNDS}); the medians are printed
   --quick      one short round with few viewers: shows that everything works, and little more

@@ -1,6 +1,8 @@
 // Writes what BullMQ writes of jobs, without running any: `--redis URL`, then commands as in ../support/commands.mjs.
 //   fill   {jobs}               all events of so many jobs, as fast as Redis takes them
 //   steady {jobs, intervalMs}   one event each interval
+//   begin  {jobs}               the first two events of job-0, job-1 and so on, which then are at work
+//   turns  {jobs, events, intervalMs}   one event of progress each interval, of those jobs in turn
 // A job has twelve events: added, active, nine of progress and completed. The last ten carry the time of their writing.
 import { Redis } from "ioredis";
 import { calibrateClock, epochMicroseconds } from "../support/clock.mjs";
@@ -71,5 +73,30 @@ async function steady({ jobs, intervalMs }) {
   return { startedAtMicroseconds, finishedAtMicroseconds: epochMicroseconds() };
 }
 
-answerCommands({ fill, steady });
+/** `atm` too, which BullMQ writes with a job's first end: nothing about these is unknown to who reads their hashes. */
+async function begin({ jobs }) {
+  for (let begun = 0; begun < jobs; ) {
+    const pipeline = redis.pipeline();
+    for (let index = 0; index < JOBS_PER_PIPELINE && begun < jobs; index += 1, begun += 1) {
+      for (const step of [0, 1]) addStep(pipeline, `job-${begun}`, step);
+      pipeline.hset(`${PREFIX}job-${begun}`, "atm", 0);
+    }
+    await pipeline.exec();
+  }
+}
+
+async function turns({ jobs, events, intervalMs }) {
+  calibrateClock();
+  const startedAtMicroseconds = epochMicroseconds();
+  const writing = [];
+  await everyInterval(intervalMs, events, (index) => {
+    const pipeline = redis.pipeline();
+    addStep(pipeline, `job-${index % jobs}`, 2);
+    writing.push(pipeline.exec());
+  });
+  await Promise.all(writing);
+  return { startedAtMicroseconds, finishedAtMicroseconds: epochMicroseconds() };
+}
+
+answerCommands({ fill, steady, begin, turns });
 redis.once("ready", () => tell("ready"));

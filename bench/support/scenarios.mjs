@@ -3,12 +3,13 @@ import { fanout } from "../scenarios/fanout.mjs";
 import { idle } from "../scenarios/idle.mjs";
 import { single } from "../scenarios/single.mjs";
 import { steady } from "../scenarios/steady.mjs";
+import { topics } from "../scenarios/topics.mjs";
 import { prepareLoadClient } from "./load-client.mjs";
 import { describeMachine, machineLines } from "./machine.mjs";
 import { preparePeers } from "./peers.mjs";
 import { mediansOf, medianTable } from "./table.mjs";
 
-const SCENARIOS = { fanout, bridge, steady, single, idle };
+const SCENARIOS = { fanout, bridge, steady, single, idle, topics };
 
 /** Runs the scenarios one after the other; answers the report for people and all figures. */
 export async function runScenarios({ scenarios, rounds, quick, only }) {
@@ -31,9 +32,9 @@ function medianLine(rounds, quick) {
   return `${what}${quick ? ", short ones that only show that everything works" : ""}; ratio: bullcast's figure divided by the row's`;
 }
 
-function textOf(name, results, { columns, notes = [] }) {
+function textOf(name, results, { columns, notes = () => [] }) {
   const tables = [...results].map(([title, bySubject]) => `${name}, ${title}\n${medianTable(bySubject, columns)}`);
-  return [...tables, ...notes];
+  return [...tables, ...notes(results)];
 }
 
 function dataOf(results, { columns }) {
