@@ -4,3 +4,7 @@ export const EVENTS_PER_JOB = 12;
 export const TIMED_EVENTS_PER_JOB = 10;
 /** In the last event of a job only; a viewer that gets it knows how the job ended. */
 export const END_MARK = '"final":true';
+
+/** What is written each second where many jobs are at work at a time, in all and of each job. */
+export const BUSY_MESSAGES_PER_SECOND = 1000;
+export const BUSY_MESSAGES_PER_JOB = 20;

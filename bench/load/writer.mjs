@@ -3,12 +3,13 @@
 //   steady {jobs, intervalMs}   one event each interval
 //   begin  {jobs}               the first two events of job-0, job-1 and so on, which then are at work
 //   turns  {jobs, events, intervalMs}   one event of progress each interval, of those jobs in turn
+//   busy   {seconds}            many jobs at a time, which take a second each: progress and log lines by turns
 // A job has twelve events: added, active, nine of progress and completed. The last ten carry the time of their writing.
 import { Redis } from "ioredis";
 import { calibrateClock, epochMicroseconds } from "../support/clock.mjs";
 import { answerCommands, flag, tell } from "../support/commands.mjs";
 import { everyInterval } from "../support/pacing.mjs";
-import { EVENTS_PER_JOB } from "./job-shape.mjs";
+import { BUSY_MESSAGES_PER_JOB, BUSY_MESSAGES_PER_SECOND, EVENTS_PER_JOB } from "./job-shape.mjs";
 
 const PREFIX = "bull:bench:";
 const JOBS_PER_PIPELINE = 100;
@@ -98,5 +99,33 @@ async function turns({ jobs, events, intervalMs }) {
   return { startedAtMicroseconds, finishedAtMicroseconds: epochMicroseconds() };
 }
 
-answerCommands({ fill, steady, begin, turns });
+/** A line as bullcast/worker writes it. Its data carry the time. */
+function addLine(pipeline, jobId) {
+  const t = epochMicroseconds();
+  const line = ["job", jobId, "level", "info", "msg", PADDING, "time", Math.floor(t / 1000), "data", `{"t":${t}}`];
+  pipeline.xadd(`${PREFIX}bullcast-logs`, "MAXLEN", "~", MAX_EVENTS, "*", ...line);
+}
+
+async function busy({ seconds }) {
+  calibrateClock();
+  const jobsAtATime = BUSY_MESSAGES_PER_SECOND / BUSY_MESSAGES_PER_JOB;
+  const startedAtMicroseconds = epochMicroseconds();
+  const writing = [];
+  await everyInterval(1000 / BUSY_MESSAGES_PER_SECOND, seconds * BUSY_MESSAGES_PER_SECOND, (index) => {
+    const pipeline = redis.pipeline();
+    const batch = Math.floor(index / BUSY_MESSAGES_PER_SECOND);
+    const jobId = String(lastJob + 1 + batch * jobsAtATime + (index % jobsAtATime));
+    const step = Math.floor(index / jobsAtATime) % BUSY_MESSAGES_PER_JOB;
+    if (step === BUSY_MESSAGES_PER_JOB - 1) addStep(pipeline, jobId, EVENTS_PER_JOB - 1);
+    else if (step > 1 && step % 2 === 1) addLine(pipeline, jobId);
+    else addStep(pipeline, jobId, step > 1 ? 1 + step / 2 : step);
+    writing.push(pipeline.exec());
+  });
+  const jobs = seconds * jobsAtATime;
+  lastJob += jobs;
+  await Promise.all(writing);
+  return { startedAtMicroseconds, finishedAtMicroseconds: epochMicroseconds(), jobs };
+}
+
+answerCommands({ fill, steady, begin, turns, busy });
 redis.once("ready", () => tell("ready"));

@@ -62,6 +62,16 @@ class Viewers {
     return this.#child.ask(command, { line: `${command} ${count} ${timeoutMs}`, timeoutMs: timeoutMs + 30_000 });
   }
 
+  /** So many stop reading. */
+  stall(count) {
+    return this.#child.ask("stall", { line: `stall ${count}` });
+  }
+
+  /** All read again. */
+  resume() {
+    return this.#child.ask("resume", { line: "resume" });
+  }
+
   stop() {
     return this.#child.stop();
   }
