@@ -8,3 +8,5 @@ export const END_MARK = '"final":true';
 /** What is written each second where many jobs are at work at a time, in all and of each job. */
 export const BUSY_MESSAGES_PER_SECOND = 1000;
 export const BUSY_MESSAGES_PER_JOB = 20;
+/** Those with a time in them: all but the first two. */
+export const BUSY_TIMED_PER_JOB = BUSY_MESSAGES_PER_JOB - 2;

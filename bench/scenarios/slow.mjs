@@ -1,7 +1,7 @@
 // One viewer of many stops reading: what the others notice of it, what it costs the server, and what becomes of it.
 import { setTimeout as sleep } from "node:timers/promises";
 import { say } from "../../scripts/setup.mjs";
-import { BUSY_MESSAGES_PER_SECOND, END_MARK } from "../load/job-shape.mjs";
+import { BUSY_MESSAGES_PER_SECOND, BUSY_TIMED_PER_JOB, END_MARK } from "../load/job-shape.mjs";
 import { connectViewers, viewersProblem } from "../support/load-client.mjs";
 import { runRounds } from "../support/rounds.mjs";
 import { availableSubjects, BULLCAST_VIEWERS, withServer } from "../support/subjects.mjs";
@@ -27,6 +27,7 @@ export const slow = {
   columns: [
     { key: "p50", title: "others' p50 ms", ratio: true },
     { key: "p99", title: "others' p99 ms", ratio: true, spread: true },
+    { key: "missed", title: "others' missed" },
     { key: "cpuPercent", title: "CPU %" },
     { key: "rssGrowthMebibytes", title: "RSS growth MiB" },
     { key: "closedByServer", title: "closed 4290" },
@@ -78,6 +79,7 @@ function measureSubject(subject, { client, peers, viewers, seconds, stallAfterMs
         const figures = {
           p50: stats.latency.p50,
           p99: stats.latency.p99,
+          missed: writing.jobs * BUSY_TIMED_PER_JOB * (viewers - 1) - stats.matching,
           cpuPercent: ((after.microseconds - before.microseconds) * 100) / durationOf(writing),
           rssGrowthMebibytes,
           closedByServer: oneStats.closeCodes[4290] ?? 0,
