@@ -1,6 +1,8 @@
 import type { Connection } from "../connections/connection.ts";
 import type { Position, StreamId } from "../sources/fact.ts";
 import { compareStreamIds } from "../sources/fact.ts";
+import { jobKeyOf } from "../sources/job-key.ts";
+import type { JobReader } from "../sources/job-reader.ts";
 import { covers } from "./ring.ts";
 
 /** How far a snapshot told of a job: up to a position in its queue's streams, and so many lines of its own log. */
@@ -8,7 +10,7 @@ export interface Told {
   position: Position;
   /** Lines of the job's own log. */
   lines: number;
-  /** Whether it told the job's end, so that no lines come once that is passed. */
+  /** Whether it told the job's end, so that lines come once that is passed only where they could not be read before. */
   hasEnded: boolean;
 }
 
@@ -49,15 +51,21 @@ export class Mutes {
 
   /**
    * Forgets what is passed, in the streams and in the job's own log, and connections that are gone. `toldLines` is null
-   * where lines have no numbers any more, so that none can be left out.
+   * where lines have no numbers any more, so that none can be left out; `owesLines` says of a job that has ended whether
+   * lines of it are still to come.
    */
-  prune(queue: string, published: Position, toldLines: (key: string) => number | null): void {
+  prune(
+    queue: string,
+    published: Position,
+    { toldLines, owesLines }: Pick<JobReader, "toldLines" | "owesLines">,
+  ): void {
     for (const [key, mutes] of this.#mutes) {
       if (!key.startsWith(`${queue}:`)) continue;
-      const lines = toldLines(key);
+      const lines = toldLines(jobKeyOf(key));
       const left = mutes.filter((mute) => {
         for (const connection of mute.connections) if (!connection.isOpen) mute.connections.delete(connection);
-        const hasNoLines = mute.hasEnded || lines === null || lines >= mute.lines;
+        const isOver = mute.hasEnded && !owesLines(jobKeyOf(key));
+        const hasNoLines = isOver || lines === null || lines >= mute.lines;
         const isPassed = covers(published, mute.position) && hasNoLines;
         return mute.connections.size > 0 && !isPassed;
       });

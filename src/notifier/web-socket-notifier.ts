@@ -7,7 +7,7 @@ import { ALL_TOPIC } from "../protocol/topic.ts";
 import type { Fact, FactBatch } from "../sources/fact.ts";
 import { millisecondsOf, streamOf } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
-import { jobKeyOf, keyOf } from "../sources/job-key.ts";
+import { keyOf } from "../sources/job-key.ts";
 import type { JobLogLines } from "../sources/job-log-tail.ts";
 import type { JobReader } from "../sources/job-reader.ts";
 import type { PublishedLine } from "../sources/log-pub-sub-source.ts";
@@ -242,7 +242,7 @@ export class WebSocketNotifier implements SourcesSink {
       if (history.isClosed) return;
     }
     history.moveTo(end);
-    if (this.#mutes.size > 0) this.#mutes.prune(queue, end, (key) => this.#reader.toldLines(jobKeyOf(key)));
+    if (this.#mutes.size > 0) this.#mutes.prune(queue, end, this.#reader);
     if (facts.length > 0) this.#tails.changed();
   }
 

@@ -20,6 +20,8 @@ export class JobLogLateReads {
   readonly #read: (jobs: readonly JobKey[], isEnd: boolean) => Promise<void>;
   /** Soonest first. */
   readonly #waiting = new Map<string, LateJob>();
+  /** Those whose ends are being read. */
+  readonly #reading = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -35,6 +37,11 @@ export class JobLogLateReads {
     const [oldest] = this.#waiting.keys();
     if (this.#waiting.size > MAX_JOBS && oldest !== undefined) this.#waiting.delete(oldest);
     this.#schedule();
+  }
+
+  /** Whether the lines of a job that could not be read before its end are still to be read. */
+  owes(job: JobKey): boolean {
+    return this.#reading.has(keyOf(job)) || this.#waiting.get(keyOf(job))?.isEnd === true;
   }
 
   drop(job: JobKey): void {
@@ -72,10 +79,13 @@ export class JobLogLateReads {
   async #readDue(due: readonly LateJob[], isEnd: boolean): Promise<void> {
     const jobs = due.flatMap((late) => (late.isEnd === isEnd ? late.job : []));
     if (jobs.length === 0) return;
+    if (isEnd) for (const job of jobs) this.#reading.add(keyOf(job));
     try {
       await this.#read(jobs, isEnd);
     } catch {
       for (const job of jobs) if (!this.#waiting.has(keyOf(job))) this.add(job, isEnd);
+    } finally {
+      if (isEnd) for (const job of jobs) this.#reading.delete(keyOf(job));
     }
   }
 }

@@ -100,6 +100,11 @@ export class JobLogTail {
     return tailed ? tailed.position.told : 0;
   }
 
+  /** Whether lines of a job are on their way that were written before its end and could not be told before that. */
+  owes(job: JobKey): boolean {
+    return this.#ending.has(keyOf(job)) || this.#late.owes(job);
+  }
+
   status(): SourceStatus & { mode: "tracking" | "polling" } {
     const state = this.#state === "closed" ? "closed" : this.problem === null ? "reading" : "reconnecting";
     return { kind: "job-log-tail", queue: null, state, lag_ms: null, malformed: 0, gaps: 0, mode: this.mode };

@@ -36,6 +36,8 @@ export interface JobReader {
   lookForLogs(queue: string): Promise<void>;
   /** How many lines of a job's log have been told; null when that is inexact. */
   toldLines(job: JobKey): number | null;
+  /** Whether lines of a job that could not be told before its end are on their way. */
+  owesLines(job: JobKey): boolean;
   /** The id of a job is used anew: nothing of its log has been told. */
   restartLog(job: JobKey): void;
 }

@@ -176,6 +176,10 @@ export class Sources implements JobReader {
     return this.#jobLogTail.toldOf(job);
   }
 
+  owesLines(job: JobKey): boolean {
+    return this.#jobLogTail.owes(job);
+  }
+
   restartLog(job: JobKey): void {
     this.#jobLogTail.restart(job);
   }

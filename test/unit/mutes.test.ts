@@ -11,7 +11,8 @@ function connections(...clientIds: string[]): Connection[] {
 
 const [anna, ben] = ["anna", "ben"];
 const names = (muted: ReadonlySet<Connection> | null) => muted && [...muted].map(({ clientId }) => clientId).toSorted();
-const untold = () => null;
+const told = (lines: number | null, isOwed = false) => ({ toldLines: () => lines, owesLines: () => isOwed });
+const untold = told(null);
 
 describe("who has been told of a fact by a snapshot", () => {
   it("is known up to the snapshot's position, in each stream by itself", () => {
@@ -50,11 +51,11 @@ describe("who has been told of a fact by a snapshot", () => {
     mutes.add("emails:1", { position: at(5, 3), lines: 2, hasEnded: false }, connections(anna));
     mutes.prune("emails", at(4, 9), untold);
     mutes.prune("emails", at(9, 2), untold);
-    mutes.prune("emails", at(5, 3), () => 1);
+    mutes.prune("emails", at(5, 3), told(1));
     mutes.prune("images", at(9, 9), untold);
     mutes.prune("email", at(9, 9), untold);
     expect(mutes.size).toBe(1);
-    mutes.prune("emails", at(5, 3), () => 2);
+    mutes.prune("emails", at(5, 3), told(2));
     expect(mutes.size).toBe(0);
     expect(mutes.ofFact("emails:1", "events", "1-0")).toBeNull();
   });
@@ -62,9 +63,18 @@ describe("who has been told of a fact by a snapshot", () => {
   it("is forgotten once an end is passed, whatever lines were told", () => {
     const mutes = new Mutes();
     mutes.add("emails:1", { position: at(5), lines: 2, hasEnded: true }, connections(anna));
-    mutes.prune("emails", at(4), () => 0);
+    mutes.prune("emails", at(4), told(0));
     expect(names(mutes.ofLine("emails:1", 1))).toEqual([anna]);
-    mutes.prune("emails", at(5), () => 0);
+    mutes.prune("emails", at(5), told(0));
+    expect(mutes.size).toBe(0);
+  });
+
+  it("is kept of lines that could not be told before the end until they are told", () => {
+    const mutes = new Mutes();
+    mutes.add("emails:1", { position: at(5), lines: 2, hasEnded: true }, connections(anna));
+    mutes.prune("emails", at(9), told(0, true));
+    expect(names(mutes.ofLine("emails:1", 1))).toEqual([anna]);
+    mutes.prune("emails", at(9), told(2, true));
     expect(mutes.size).toBe(0);
   });
 

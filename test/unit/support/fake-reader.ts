@@ -47,6 +47,7 @@ export function fakeReader(overrides: Partial<JobReader> = {}): JobReader {
     tail: () => undefined,
     logEnds: async () => new Map(),
     toldLines: () => null,
+    owesLines: () => false,
     restartLog: () => undefined,
     ...overrides,
   };
