@@ -50,21 +50,17 @@ export class Mutes {
   }
 
   /**
-   * Forgets what is passed, in the streams and in the job's own log, and connections that are gone. `toldLines` is null
-   * where lines have no numbers any more, so that none can be left out; `owesLines` says of a job that has ended whether
-   * lines of it are still to come.
+   * Forgets what is passed, in the streams and in the job's own log, and connections that are gone. The reader says how
+   * many lines of a job have been told, null where they have no numbers any more, so that none can be left out; and of
+   * one that has ended whether lines are still to come.
    */
-  prune(
-    queue: string,
-    published: Position,
-    { toldLines, owesLines }: Pick<JobReader, "toldLines" | "owesLines">,
-  ): void {
+  prune(queue: string, published: Position, reader: Pick<JobReader, "toldLines" | "owesLines">): void {
     for (const [key, mutes] of this.#mutes) {
       if (!key.startsWith(`${queue}:`)) continue;
-      const lines = toldLines(jobKeyOf(key));
+      const lines = reader.toldLines(jobKeyOf(key));
       const left = mutes.filter((mute) => {
         for (const connection of mute.connections) if (!connection.isOpen) mute.connections.delete(connection);
-        const isOver = mute.hasEnded && !owesLines(jobKeyOf(key));
+        const isOver = mute.hasEnded && !reader.owesLines(jobKeyOf(key));
         const hasNoLines = isOver || lines === null || lines >= mute.lines;
         const isPassed = covers(published, mute.position) && hasNoLines;
         return mute.connections.size > 0 && !isPassed;

@@ -110,8 +110,13 @@ export class WebSocketNotifier implements SourcesSink {
       this.#tracker.seed(facts, enriched.hashes);
       const turns = new Turns();
       for (const batch of due) {
-        await this.#tellStart(batch);
-        await this.#publish(batch, enriched, turns);
+        try {
+          await this.#tellStart(batch);
+          await this.#publish(batch, enriched, turns);
+        } catch (error) {
+          // Those of the other queues must not be lost too.
+          this.#logger.error({ err: error, queue: batch.queue }, "facts could not be published");
+        }
       }
     }).catch((error: unknown) => this.#logger.error({ err: error }, "facts could not be published"));
   }

@@ -11,7 +11,26 @@ function connections(...clientIds: string[]): Connection[] {
 
 const [anna, ben] = ["anna", "ben"];
 const names = (muted: ReadonlySet<Connection> | null) => muted && [...muted].map(({ clientId }) => clientId).toSorted();
-const told = (lines: number | null, isOwed = false) => ({ toldLines: () => lines, owesLines: () => isOwed });
+/** A reader whose answers are its own. */
+class Told {
+  readonly #lines: number | null;
+  readonly #isOwed: boolean;
+
+  constructor(lines: number | null, isOwed: boolean) {
+    this.#lines = lines;
+    this.#isOwed = isOwed;
+  }
+
+  toldLines(): number | null {
+    return this.#lines;
+  }
+
+  owesLines(): boolean {
+    return this.#isOwed;
+  }
+}
+
+const told = (lines: number | null, isOwed = false) => new Told(lines, isOwed);
 const untold = told(null);
 
 describe("who has been told of a fact by a snapshot", () => {
