@@ -128,7 +128,7 @@ export class JobLogTail {
 
   /**
    * The jobs to tail from now on, most wanted first. Those left out are let go, but what was told of them is
-   * remembered (of the last 20,000 jobs read). A job whose end is being read is not taken up.
+   * remembered (of the last 20,000 jobs read). A job whose end is being read, or is to be, is not taken up.
    */
   setJobs(jobs: readonly JobKey[]): void {
     if (this.#state === "closed") return;
@@ -136,7 +136,7 @@ export class JobLogTail {
     this.#tailed = new Map();
     for (const job of jobs) {
       const key = keyOf(job);
-      if (this.#ending.has(key)) continue;
+      if (this.owes(job)) continue;
       this.#tailed.set(key, before.get(key) ?? this.#reads.hold(job));
       if (!before.delete(key)) this.#changed.add(key);
       this.#late.drop(job);

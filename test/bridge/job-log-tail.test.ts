@@ -387,6 +387,26 @@ test("a job whose end could not be read is told when Redis is back", async () =>
   expect(plain(await until(key, 3))).toEqual(numbered(["line 0", "line 1", "line 2"]));
 });
 
+test("a removed job whose end could not be read is said to lack lines when Redis is back", async () => {
+  const { url } = await openPrivateRedis();
+  const running = startTail({ redisUrl: url });
+  const { tail, prefix, redis, until } = running;
+  const { job, key } = await addJob(running, {}, url);
+  tail.setJobs([key]);
+  await untilTracking(redis);
+  await logs(job, 0, 2);
+  await until(key, 2);
+  const reader = (await connectionsOf(redis)).find(({ isListening }) => !isListening);
+  await redis.client("KILL", "ID", Number(reader?.id));
+  const end = tail.readEnds([key]).catch(() => "not read");
+  await job.log("line 2");
+  await redis.del(`${prefix}:emails:${key.jobId}`, `${prefix}:emails:${key.jobId}:logs`);
+  expect(await end).toBe("not read");
+  // Whoever chooses may not have heard of the end yet.
+  tail.setJobs([key]);
+  expect(plain((await until(key, 3)).slice(2))).toEqual([MISSING]);
+});
+
 test("changes that are told, but lost on the way, are found by reading all lists now and then", async () => {
   const { port, counts } = await startLossyProxy(inject("redisUrl"));
   const running = startTail({ connection: `redis://127.0.0.1:${port}`, safetyReadMs: 100 });
