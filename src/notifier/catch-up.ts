@@ -191,11 +191,14 @@ export class RingCatchUp implements CatchUp {
   /** Messages since a cursor are gone: says so, and shows how things stand instead. */
   async #giveUp(leg: State, sinceMs: number): Promise<void> {
     const { history } = leg;
-    // What happens while Redis is asked is given too.
-    const next = history.ring.end;
-    const { ids, truncated } = leg.isWhole
-      ? await this.#host.jobsSince(history.queue, sinceMs - CLOCK_SLACK_MS)
-      : { ids: [], truncated: false };
+    // What happens while Redis is asked is given too; what is lost meanwhile is part of the same gap.
+    let next = history.ring.end;
+    let since = { ids: [] as string[], truncated: false };
+    do {
+      next = Math.max(next, history.ring.first);
+      if (leg.isWhole) since = await this.#host.jobsSince(history.queue, sinceMs - CLOCK_SLACK_MS);
+    } while (next < history.ring.first);
+    const { ids, truncated } = since;
     this.#recovered = false;
     this.#outgoing.push(this.#host.gapFrame(history.queue, null, truncated));
     leg.owed = new Set([...leg.jobIds, ...ids]);

@@ -74,6 +74,29 @@ describe("a viewer that comes back after history was lost", () => {
     ]);
   });
 
+  it("is told once of what is lost before and while Redis is asked which jobs to show it", async () => {
+    const asked = latch<void>();
+    const answer = latch<void>();
+    let questions = 0;
+    const jobsSince = async () => {
+      questions += 1;
+      asked.open();
+      if (questions === 1) await answer.promise;
+      return { ids: [], truncated: false };
+    };
+    const { manager, notifier } = makeNotifier({ jobsSince });
+    const before = batchOf([added("x")]);
+    await notifier.accept([before]);
+    const viewer = openViewer(manager, { topics: ["queue:emails"], since: [LONG_AGO] });
+    await asked.promise;
+    await notifier.accept([
+      { ...batchOf([added("late")], { atMs: START_MS + 5000 }), start: before.end, gap: { missed: 300 } },
+    ]);
+    answer.open();
+    expect((await seenBy(viewer)).map(([type]) => type)).toEqual(["gap", "task_added", "subscribed"]);
+    expect(questions).toBe(2);
+  });
+
   it("is told again of what is lost while it is shown how things stand", async () => {
     const asked = latch<void>();
     const answer = latch<void>();
