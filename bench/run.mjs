@@ -25,8 +25,9 @@ Usage: npm run bench -- [scenario...] [--rounds N] [--quick] [--only NAME...] [-
   --json FILE  writes all that was measured, of every round
   --help       this text
 
-Without a scenario all are run, which takes about an hour and a half. Exit code 0, also when a subject lost messages, which its row in the table says; 1 when
-something is missing without which nothing can be measured; 2 when the command line cannot be used.
+Without a scenario all are run, which takes about an hour and a half. Exit code 0, also when a subject lost
+messages, which its row in the table says; 1 when something is missing without which nothing can be measured; 2 when
+the command line cannot be used.
 `;
 
 const ARGUMENTS = {

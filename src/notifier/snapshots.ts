@@ -173,22 +173,15 @@ export function phaseOf(state: JobState): JobPhase {
 function endContent(end: Frame): SnapshotContent {
   const { type, content, meta, timestamp } = readFrame(end);
   const isSuccess = type === "task_success";
+  // Whatever it logged by itself went with it.
   return {
+    ...UNKNOWN,
     state: isSuccess ? "completed" : "failed",
     name: (meta.name as string | null) ?? null,
-    progress: null,
     attempt: (meta.attempt as number | null) ?? null,
-    attempts: null,
     result: isSuccess ? content : null,
     failed_reason: isSuccess ? null : (content as string | null),
-    logs: [],
-    // Whatever it logged by itself went with it.
-    logs_truncated: true,
-    added_at: null,
-    started_at: null,
     finished_at: timestamp,
-    parent: null,
-    children: null,
   };
 }
 
