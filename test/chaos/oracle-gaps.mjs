@@ -2,6 +2,8 @@
 import { compareIds, laterId, millisecondsOf } from "./stream-id.mjs";
 
 const STREAMS = ["events", "logs"];
+/** Holes of a queue within this time may be told together, so that a hole is not told before this has passed. */
+const EPISODE_MS = 1000;
 
 /**
  * Whether a gap says that this entry is missing: one that was trimmed by then, or, at the start of a connection, any up to
@@ -34,7 +36,7 @@ export function judgeGaps({ queues, bridgeStarts }, { gaps }, find) {
           isBeyondKnowing(streams[stream], known, at, bridgeStarts)
         );
       });
-    if (!isExplained) {
+    if (!isExplained && !(former && isOfAnotherTrim(streams, former, at))) {
       const stand = (position) => (position ? `events ${position.events}, logs ${position.logs}` : "no such queue");
       find("needless-gap", {
         queue,
@@ -43,7 +45,7 @@ export function judgeGaps({ queues, bridgeStarts }, { gaps }, find) {
         came: `a gap, ${missed ?? "unknown how many"} missed${former ? ", not the first on this connection" : ""}`,
       });
     }
-    if (trimmed) told.set(`${connection}/${queue}`, trimmed);
+    if (trimmed) told.set(`${connection}/${queue}`, { ...trimmed, times: [...(former?.times ?? []), at] });
   }
 }
 
@@ -55,6 +57,18 @@ function isBeyondKnowing({ entries }, id, at, bridgeStarts) {
   if (id === "0-0" || !bridgeStarts.some((startedAt) => startedAt > millisecondsOf(id) && startedAt <= at))
     return false;
   return entries.some((entry) => compareIds(entry.id, id) > 0 && millisecondsOf(entry.id) <= at);
+}
+
+/**
+ * Where there were several trims in a short time, who was told of the first in its catch-up may be told of the next live,
+ * although its catch-up ended behind both: Redis says how many entries are missing, not which.
+ */
+function isOfAnotherTrim(streams, { times }, at) {
+  const gaps = times.filter((time) => time > at - EPISODE_MS).length + 1;
+  const trims = STREAMS.flatMap((stream) => streams[stream].trims).filter(
+    ({ atMs }) => atMs > at - 2 * EPISODE_MS && atMs <= at,
+  );
+  return gaps > 1 && gaps <= trims.length;
 }
 
 /** The newest entry of a stream that was gone by then. */

@@ -206,6 +206,14 @@ test("a gap is needless where what was trimmed had been shown, and where it is t
   expect(found(truth({ trimmed: "1004-0", trimmedAtMs: 1900 }), told)).toEqual(["needless-gap null"]);
 });
 
+test("two trims in a short time may be told as two gaps, but not as three", () => {
+  const happened = truth({ trimmed: "1004-0", trimmedAtMs: 1900 });
+  happened.queues.q?.events.trims.unshift({ id: "1003-0", atMs: 1800 });
+  const [head, tail] = [without("1003-0", "1004-0").slice(0, 3), without("1003-0", "1004-0").slice(3)];
+  expect(found(happened, [...head, GAP, GAP, ...tail])).toEqual([]);
+  expect(found(happened, [...head, GAP, GAP, GAP, ...tail])).toEqual(["needless-gap null"]);
+});
+
 test("a bridge started since cannot know that the newest entry trimmed was the newest shown", () => {
   const happened = truth({ trimmed: "1004-0", trimmedAtMs: 1900 });
   const story = [...without().slice(0, 5), ...comeBack("1004-0", "999-0"), GAP, subscribed(false, "1004-0", "999-0")];
