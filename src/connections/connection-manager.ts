@@ -3,25 +3,20 @@ import { BullcastError, InvalidMessageError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { CLOSE_CODE } from "../protocol/close-code.ts";
 import type { MessageFields, MessageMeta } from "../protocol/message.ts";
-import {
-  CUSTOM_TYPE_FORM,
-  CUSTOM_TYPE_PATTERN,
-  isProtocolType,
-  PROTOCOL_VERSION,
-  WebSocketMessage,
-} from "../protocol/message.ts";
+import { PROTOCOL_VERSION, WebSocketMessage } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
 import type { MessageHandler } from "./client-message-router.ts";
 import { ClientMessageRouter, withRequest } from "./client-message-router.ts";
 import type { ConnectionObserver } from "./connection.ts";
 import { Connection } from "./connection.ts";
+import { checkCustomMessage } from "./custom-message.ts";
 import { Flusher } from "./flusher.ts";
 import type { Frame } from "./frame.ts";
 import { encodeBounded, encodeFrame } from "./frame.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { History } from "./history.ts";
 import type { ConnectionManagerOptions, OpenOptions } from "./options.ts";
-import type { OutboxLimits } from "./outbox.ts";
+import type { BacklogTotal, OutboxLimits } from "./outbox.ts";
 import { Outbox } from "./outbox.ts";
 import { Pinger } from "./pinger.ts";
 import { Statistics } from "./statistics.ts";
@@ -48,6 +43,7 @@ export class ConnectionManager {
   readonly #pinger: Pinger;
   readonly #flusher: Flusher;
   readonly #limits: OutboxLimits;
+  readonly #backlogTotal: BacklogTotal;
   readonly #observer: ConnectionObserver;
   #publish = 0;
   #onAllClosed: (() => void) | undefined;
@@ -56,12 +52,14 @@ export class ConnectionManager {
     this.#options = options;
     this.#logger = options.logger;
     this.#limits = { maxMessages: options.maxQueueSize, maxBytes: options.maxQueueBytes };
+    this.#backlogTotal = { bytes: 0, maxBytes: options.maxTotalQueueBytes };
     this.#flusher = new Flusher(options.maxFlushDelayMs);
     const deliver = (connection: Connection, frame: Frame) => this.#deliver(connection, frame);
     this.#subscriptions = new Subscriptions({ deliver, send: (...message) => this.#send(...message) }, options.logger);
     this.#pinger = new Pinger(this.statistics, deliver);
     this.#observer = {
       pending: (connection) => this.#flusher.add(connection),
+      fellBehind: () => this.#boundBacklogs(),
       overflowed: (connection, dropped) => this.#overflowed(connection, dropped),
       drained: (connection) => this.#heartbeat.sawLife(connection),
       writable: (connection) => this.#subscriptions.writable(connection),
@@ -107,7 +105,7 @@ export class ConnectionManager {
    * of somebody else is refused (4403), as messages sent to it are meant for its owner.
    */
   open(transport: Transport, { topics, since, ...details }: OpenOptions): Connection {
-    const outbox = new Outbox(this.#limits, this.statistics.messages);
+    const outbox = new Outbox(this.#limits, this.statistics.messages, this.#backlogTotal);
     const connection = new Connection(transport, details, outbox, this.#observer);
     const former = this.#connections.get(connection.clientId);
     if (former && former.principal?.id !== connection.principal?.id) {
@@ -215,14 +213,7 @@ export class ConnectionManager {
    * cannot be written as JSON.
    */
   notify(fields: MessageFields, { clientId }: { clientId?: string | undefined } = {}): number {
-    if (typeof fields.type !== "string" || !CUSTOM_TYPE_PATTERN.test(fields.type) || isProtocolType(fields.type)) {
-      throw new InvalidMessageError(
-        `"${fields.type}" cannot be sent by an application: expected ${CUSTOM_TYPE_FORM} and no protocol type`,
-      );
-    }
-    if (fields.meta && "cursor" in fields.meta) {
-      throw new InvalidMessageError("meta.cursor cannot be set by an application: clients keep it to resume");
-    }
+    checkCustomMessage(fields);
     const frame = encodeFrame(new WebSocketMessage(fields));
     const to = clientId === undefined ? this.#connections.values() : [this.#connections.get(clientId)];
     let reached = 0;
@@ -271,6 +262,13 @@ export class ConnectionManager {
     this.#subscriptions.remove(connection);
     this.statistics.connectionClosed();
     this.#logger.debug({ clientId: connection.clientId, code, reason }, "disconnected");
+  }
+
+  /** All together have too much waiting: the one furthest behind makes room. */
+  #boundBacklogs(): void {
+    if (this.#backlogTotal.bytes <= this.#backlogTotal.maxBytes) return;
+    const connections = [...this.#connections.values()];
+    connections.reduce((most, other) => (other.outbox.bytes > most.outbox.bytes ? other : most)).closeSlow(0);
   }
 
   #overflowed(connection: Connection, dropped: number): void {

@@ -19,7 +19,9 @@ export interface ConnectionDetails {
 export interface ConnectionObserver {
   /** There is something in the outbox: `flush()` is to be called soon. */
   pending(connection: Connection): void;
-  /** The outbox is full: `dropped` messages are lost to this connection and it is being closed. */
+  /** The socket takes no more, and much waits. */
+  fellBehind(): void;
+  /** The outbox is full, or all together are: `dropped` messages are lost to this connection and it is being closed. */
   overflowed(connection: Connection, dropped: number): void;
   /** A full socket has drained, which is a sign of life. */
   drained(connection: Connection): void;
@@ -92,11 +94,7 @@ export class Connection {
   /** Takes a frame to be sent in a moment, or when the socket has drained. False when the connection cannot take it. */
   deliver(frame: Frame): boolean {
     if (this.#state !== "open") return false;
-    if (!this.outbox.push(frame) && !this.#pushBehind(frame)) {
-      this.#observer.overflowed(this, this.outbox.clear() + 1);
-      this.close(CLOSE_CODE.slowConsumer, "slow consumer: outbox full, reconnect with your cursors");
-      return false;
-    }
+    if (!this.outbox.push(frame) && !this.#pushBehind(frame)) return false;
     if (!this.isPending) {
       this.isPending = true;
       this.#observer.pending(this);
@@ -107,7 +105,15 @@ export class Connection {
   /** A storm within one turn is no sign of a slow viewer: the socket is given what it takes first. */
   #pushBehind(frame: Frame): boolean {
     this.flush();
-    return this.outbox.pushBehind(frame);
+    if (this.outbox.pushBehind(frame)) this.#observer.fellBehind();
+    else this.closeSlow(1);
+    return this.isOpen;
+  }
+
+  /** Closes it as a slow consumer, with so many messages lost beside those in its outbox. */
+  closeSlow(lost: number): void {
+    this.#observer.overflowed(this, this.outbox.clear() + lost);
+    this.close(CLOSE_CODE.slowConsumer, "slow consumer: outbox full, reconnect with your cursors");
   }
 
   /** Hands what waits to the socket, as far as that takes it. */

@@ -8,6 +8,8 @@ export interface ConnectionManagerOptions {
   maxQueueSize: number;
   /** Most bytes in one outbox. */
   maxQueueBytes: number;
+  /** Most bytes in the outboxes of all that have fallen behind. */
+  maxTotalQueueBytes: number;
   enableHeartbeat: boolean;
   /** Longest pause between two passes of writing under load, ms. */
   maxFlushDelayMs: number;

@@ -11,8 +11,21 @@ export interface OutboxLimits {
   maxBytes: number;
 }
 
+/** What waits in the backlogs of all outboxes together. */
+export interface BacklogTotal {
+  /** Bytes, counted for each outbox, although frames are shared. */
+  bytes: number;
+  /** Most bytes; above, the connection furthest behind is to be closed. */
+  readonly maxBytes: number;
+}
+
 /** Messages in an outbox from which on the loss rules hold: enough that a healthy viewer never comes near. */
 export const HIGH_WATER_MARK = 1000;
+
+/** Part of the bytes an outbox may hold from which on it is a backlog, if the socket takes no more. */
+const HIGH_WATER_SHARE = 1 / 4;
+
+const EMPTY = Buffer.alloc(0);
 
 /**
  * Messages accepted for a connection and not yet handed to its socket, bounded. What waits for a healthy viewer is a run
@@ -21,12 +34,14 @@ export const HIGH_WATER_MARK = 1000;
 export class Outbox {
   readonly #limits: OutboxLimits;
   readonly #losses: OutboxLosses;
+  readonly #total: BacklogTotal;
   #run: Run | null = null;
   #backlog: Backlog | null = null;
 
-  constructor(limits: OutboxLimits, losses: OutboxLosses) {
+  constructor(limits: OutboxLimits, losses: OutboxLosses, total: BacklogTotal) {
     this.#limits = limits;
     this.#losses = losses;
+    this.#total = total;
   }
 
   /** Messages held. */
@@ -53,8 +68,9 @@ export class Outbox {
   push(frame: Frame): boolean {
     const run = this.#run;
     if (run) {
-      const isCommon = run.length < HIGH_WATER_MARK && run.length < this.#limits.maxMessages;
-      if (!isCommon || run.size + frame.bytes.length > this.#limits.maxBytes) return false;
+      const { maxMessages, maxBytes } = this.#limits;
+      if (run.length >= Math.min(HIGH_WATER_MARK, maxMessages)) return false;
+      if (run.size + frame.bytes.length > maxBytes * HIGH_WATER_SHARE) return false;
       this.#run = run.with(frame);
       return true;
     }
@@ -72,10 +88,12 @@ export class Outbox {
     const backlog = this.#backlog ?? (this.#run && this.#fallBehind(this.#run));
     if (!backlog) return this.push(frame);
     const { maxMessages, maxBytes } = this.#limits;
+    const bytesBefore = backlog.bytes;
     if (backlog.messages >= HIGH_WATER_MARK) backlog.makeRoom(frame, maxBytes);
-    if (backlog.messages >= maxMessages || backlog.bytes + frame.bytes.length > maxBytes) return false;
-    backlog.push(frame);
-    return true;
+    const fits = backlog.messages < maxMessages && backlog.bytes + frame.bytes.length <= maxBytes;
+    if (fits) backlog.push(frame);
+    this.#total.bytes += backlog.bytes - bytesBefore;
+    return fits;
   }
 
   /** Takes the oldest messages out and answers their bytes, at most so many, but one message at least. */
@@ -86,14 +104,18 @@ export class Outbox {
       return run.bytes;
     }
     const backlog = this.#backlog ?? (run && this.#fallBehind(run));
-    const { frames, size } = backlog?.take(maxBytes) ?? { frames: [], size: 0 };
-    if (backlog?.messages === 0) this.#backlog = null;
+    if (!backlog) return EMPTY;
+    const bytesBefore = backlog.bytes;
+    const { frames, size } = backlog.take(maxBytes);
+    this.#total.bytes += backlog.bytes - bytesBefore;
+    if (backlog.messages === 0) this.#backlog = null;
     return joinFrames(frames, size);
   }
 
   /** Drops everything; answers how many messages that were. */
   clear(): number {
     const dropped = this.messages;
+    this.#total.bytes -= this.#backlog?.bytes ?? 0;
     this.#run = null;
     this.#backlog = null;
     return dropped;
@@ -102,6 +124,7 @@ export class Outbox {
   #fallBehind(run: Run): Backlog {
     this.#run = null;
     this.#backlog = new Backlog(run.frames, run.size, this.#losses);
+    this.#total.bytes += run.size;
     return this.#backlog;
   }
 }

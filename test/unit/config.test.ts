@@ -39,6 +39,7 @@ describe("the library's settings", () => {
       heartbeatTimeout: 60,
       maxQueueSize: 10_000,
       maxQueueBytes: 4 * 1024 * 1024,
+      maxTotalQueueBytes: 256 * 1024 * 1024,
       maxFlushDelayMs: 25,
       maxTailedJobs: 100,
     });
@@ -232,6 +233,7 @@ describe("the environment", () => {
       BULLCAST_HEARTBEAT_TIMEOUT: "7.5",
       BULLCAST_MAX_QUEUE_SIZE: "100",
       BULLCAST_MAX_QUEUE_BYTES: "2048",
+      BULLCAST_MAX_TOTAL_QUEUE_BYTES: "8192",
       BULLCAST_MAX_FLUSH_DELAY_MS: "10",
       BULLCAST_MAX_TAILED_JOBS: "0",
       HOST: "0.0.0.0",
@@ -256,6 +258,7 @@ describe("the environment", () => {
       heartbeatTimeout: 7.5,
       maxQueueSize: 100,
       maxQueueBytes: 2048,
+      maxTotalQueueBytes: 8192,
       maxFlushDelayMs: 10,
       maxTailedJobs: 0,
       host: "0.0.0.0",

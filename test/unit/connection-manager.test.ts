@@ -320,6 +320,29 @@ describe("a slow viewer", () => {
     expect(manager.statistics.connections.current).toBe(1);
   });
 
+  it("is closed (4290) when too much waits for all together and for it most", () => {
+    const { manager } = makeManager({ maxQueueBytes: 10_000, maxTotalQueueBytes: 12_000 });
+    const [far, near, well] = ["far", "near", "well"].map((clientId) =>
+      openViewer(manager, { clientId, topics: ["*", `queue:${clientId}`] }),
+    ) as [OpenViewer, OpenViewer, OpenViewer];
+    for (const { socket } of [far, near]) socket.isFull = true;
+    const line = "x".repeat(900);
+    manager.publish(message("logs", line), ["queue:far"]);
+    while (far.connection.isOpen && near.connection.isOpen && near.connection.outbox.bytes < 9000) {
+      manager.publish(message("logs", line), ["*"]);
+      well.take();
+    }
+
+    expect([far, near, well].map(closeCodes)).toEqual([[4290], [], []]);
+    expect(near.connection.outbox.bytes).toBeGreaterThan(4000);
+    // What waited for the other is no longer counted.
+    near.socket.isFull = false;
+    near.connection.drained();
+    near.socket.isFull = true;
+    for (let count = 0; count < 9; count += 1) manager.publish(message("logs", line), ["*"]);
+    expect(closeCodes(near)).toEqual([]);
+  });
+
   it("gets nothing more once it is being closed, also not by a drain", () => {
     const { manager } = makeManager({ maxQueueSize: 1 });
     const slow = openViewer(manager, { topics: ["*"] });

@@ -13,7 +13,8 @@ const WHOLE = Number.POSITIVE_INFINITY;
 
 function makeOutbox(limits: Partial<OutboxLimits> = {}) {
   const losses = { dropped: 0, conflated: 0 };
-  return { outbox: new Outbox({ maxMessages: 10_000, maxBytes: 1024 ** 3, ...limits }, losses), losses };
+  const total = { bytes: 0, maxBytes: Number.POSITIVE_INFINITY };
+  return { outbox: new Outbox({ maxMessages: 10_000, maxBytes: 1024 ** 3, ...limits }, losses, total), losses, total };
 }
 
 /** As a connection does whose socket is full. */

@@ -35,6 +35,7 @@ export function makeManager(options: Partial<ConnectionManagerOptions> = {}) {
     logger,
     maxQueueSize: 1000,
     maxQueueBytes: 1024 ** 2,
+    maxTotalQueueBytes: 1024 ** 3,
     maxFlushDelayMs: 25,
     enableHeartbeat: false,
     heartbeatInterval: 30,
