@@ -1,7 +1,8 @@
-// Job events from Redis to all viewers, as fast as it goes: the backlog is written at once and the bridge works it off.
+// Job events from Redis to all viewers, as fast as it goes: a backlog that was written while the bridge stood still.
 import { say } from "../../scripts/setup.mjs";
 import { EVENTS_PER_JOB } from "../load/job-shape.mjs";
 import { BRIDGES, JOB_VIEWERS, jobsProblem, missingProgress, readConflated } from "../support/bridge-subjects.mjs";
+import { epochMicroseconds } from "../support/clock.mjs";
 import { probeHealth } from "../support/health-probe.mjs";
 import { runRounds } from "../support/rounds.mjs";
 import { availableSubjects, WARM_UP_DELIVERIES, withSubject } from "../support/subjects.mjs";
@@ -47,7 +48,7 @@ function measureSubject(subject, context) {
   const jobs = Math.ceil(events / EVENTS_PER_JOB / (context.isQuick ? 10 : 1));
   return withSubject(subject, { ...context, args: JOB_VIEWERS }, ({ redisUrl, server, viewers, port }) =>
     withWriter("writer.mjs", redisUrl, async (writer) => {
-      const fill = (count) => fillAndWait({ writer, viewers, jobs: count, viewerCount: context.viewers });
+      const fill = (count) => fillAndWait({ server, writer, viewers, jobs: count, viewerCount: context.viewers });
       await fill(Math.ceil(WARM_UP_DELIVERIES / EVENTS_PER_JOB / context.viewers));
       const conflatedBefore = await readConflated(subject, port);
       const before = await server.ask("cpu");
@@ -75,11 +76,12 @@ function measureSubject(subject, context) {
   );
 }
 
-async function fillAndWait({ writer, viewers, jobs, viewerCount }) {
+/** The bridge stands still while the backlog is written, so that it has the machine to itself when it works it off. */
+async function fillAndWait({ server, writer, viewers, jobs, viewerCount }) {
   await viewers.reset();
-  const [{ startedAtMicroseconds }] = await Promise.all([
-    writer.ask("fill", { jobs, timeoutMs: TIMEOUT_MS }),
-    viewers.waitFor("ends", jobs * viewerCount, TIMEOUT_MS),
-  ]);
+  server.pause();
+  await writer.ask("fill", { jobs, timeoutMs: TIMEOUT_MS }).finally(() => server.goOn());
+  const startedAtMicroseconds = epochMicroseconds();
+  await viewers.waitFor("ends", jobs * viewerCount, TIMEOUT_MS);
   return { startedAtMicroseconds, stats: await viewers.stats() };
 }
