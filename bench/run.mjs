@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { findRedisServer } from "../scripts/private-redis.mjs";
 import { ensureBuild, ensureDependencies, ensureRedis, runMain, say } from "../scripts/setup.mjs";
 
-const SCENARIOS = ["fanout", "bridge", "steady", "single", "idle", "topics", "slow"];
+const SCENARIOS = ["fanout", "bridge", "steady", "single", "idle", "topics", "queues", "slow"];
 const DEFAULT_ROUNDS = 5;
 
 const HELP = `Measures bullcast beside what one would use otherwise.
@@ -17,6 +17,7 @@ Usage: npm run bench -- [scenario...] [--rounds N] [--quick] [--only NAME...] [-
   single       one viewer of one job: the latency of a real updateProgress
   idle         5,000 connections that do nothing, for a minute, beside socket.io, ws and Bun
   topics       100 and 10,000 viewers of one job each: what an event costs, bullcast only
+  queues       2 and 200 queues: what an event costs Redis, bullcast only
   slow         one of 500 viewers stops reading for a minute: what the others notice, bullcast only
 
   --rounds N   how often everything is measured (default ${DEFAULT_ROUNDS}); the medians are printed

@@ -3,6 +3,7 @@
 //   steady {jobs, intervalMs}   one event each interval
 //   begin  {jobs}               the first two events of job-0, job-1 and so on, which then are at work
 //   turns  {jobs, events, intervalMs}   one event of progress each interval, of those jobs in turn
+//   spread {queues, events, intervalMs}   one event of progress each interval, of a job of each queue in turn
 //   busy   {seconds}            many jobs at a time, which take a second each: progress and log lines by turns
 // A job has twelve events: added, active, nine of progress and completed. The last ten carry the time of their writing.
 import { Redis } from "ioredis";
@@ -12,6 +13,7 @@ import { everyInterval } from "../support/pacing.mjs";
 import { BUSY_MESSAGES_PER_JOB, BUSY_MESSAGES_PER_SECOND, EVENTS_PER_JOB } from "./job-shape.mjs";
 
 const PREFIX = "bull:bench:";
+const EVENTS_KEY = `${PREFIX}events`;
 const JOBS_PER_PIPELINE = 100;
 const PADDING = "x".repeat(64);
 /** Far more than is written: nothing is trimmed away before a slow reader has got it. */
@@ -20,8 +22,8 @@ const MAX_EVENTS = 10_000_000;
 const redis = new Redis(flag("redis"));
 let lastJob = 0;
 
-function addEvent(pipeline, ...fields) {
-  pipeline.xadd(`${PREFIX}events`, "MAXLEN", "~", MAX_EVENTS, "*", "event", ...fields);
+function addEvent(pipeline, key, ...fields) {
+  pipeline.xadd(key, "MAXLEN", "~", MAX_EVENTS, "*", "event", ...fields);
 }
 
 /** Adds one event of a job, with what BullMQ writes to the job's hash at the same time. */
@@ -30,18 +32,18 @@ function addStep(pipeline, jobId, step) {
   const hash = PREFIX + jobId;
   if (step === 0) {
     pipeline.hset(hash, { name: "render", data: "{}", opts: '{"attempts":1}', timestamp: Math.floor(t / 1000) });
-    addEvent(pipeline, "added", "jobId", jobId, "name", "render");
+    addEvent(pipeline, EVENTS_KEY, "added", "jobId", jobId, "name", "render");
   } else if (step === 1) {
     pipeline.hset(hash, { processedOn: Math.floor(t / 1000), ats: 1 });
-    addEvent(pipeline, "active", "jobId", jobId, "prev", "waiting");
+    addEvent(pipeline, EVENTS_KEY, "active", "jobId", jobId, "prev", "waiting");
   } else if (step < EVENTS_PER_JOB - 1) {
     const progress = JSON.stringify({ t, percent: (step - 1) * 10, padding: PADDING });
     pipeline.hset(hash, "progress", progress);
-    addEvent(pipeline, "progress", "jobId", jobId, "data", progress);
+    addEvent(pipeline, EVENTS_KEY, "progress", "jobId", jobId, "data", progress);
   } else {
     const result = JSON.stringify({ t, final: true });
     pipeline.hset(hash, { returnvalue: result, atm: 1, finishedOn: Math.floor(t / 1000) });
-    addEvent(pipeline, "completed", "jobId", jobId, "returnvalue", result, "prev", "active");
+    addEvent(pipeline, EVENTS_KEY, "completed", "jobId", jobId, "returnvalue", result, "prev", "active");
   }
 }
 
@@ -99,6 +101,19 @@ async function turns({ jobs, events, intervalMs }) {
   return { startedAtMicroseconds, finishedAtMicroseconds: epochMicroseconds() };
 }
 
+/** The events only, so that most of what Redis has to do is done for whoever reads them. */
+async function spread({ queues, events, intervalMs }) {
+  calibrateClock();
+  const writing = [];
+  await everyInterval(intervalMs, events, (index) => {
+    const pipeline = redis.pipeline();
+    const key = `bull:${queues[index % queues.length]}:events`;
+    addEvent(pipeline, key, "progress", "jobId", "1", "data", JSON.stringify({ t: epochMicroseconds() }));
+    writing.push(pipeline.exec());
+  });
+  await Promise.all(writing);
+}
+
 /** A line as bullcast/worker writes it. Its data carry the time. */
 function addLine(pipeline, jobId) {
   const t = epochMicroseconds();
@@ -127,5 +142,5 @@ async function busy({ seconds }) {
   return { startedAtMicroseconds, finishedAtMicroseconds: epochMicroseconds(), jobs };
 }
 
-answerCommands({ fill, steady, begin, turns, busy });
+answerCommands({ fill, steady, begin, turns, spread, busy });
 redis.once("ready", () => tell("ready"));

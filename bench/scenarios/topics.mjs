@@ -4,7 +4,7 @@ import { say } from "../../scripts/setup.mjs";
 import { readConflated } from "../support/bridge-subjects.mjs";
 import { connectViewers, viewersProblem } from "../support/load-client.mjs";
 import { formatNumber } from "../support/numbers.mjs";
-import { redisCommandCount } from "../support/redis-commands.mjs";
+import { askRedis, commandCount } from "../support/redis-info.mjs";
 import { runRounds } from "../support/rounds.mjs";
 import { availableSubjects, BULLCAST_VIEWERS, withServer } from "../support/subjects.mjs";
 import { mediansOf } from "../support/table.mjs";
@@ -75,11 +75,12 @@ function measureSubject(subject, { client, peers, seconds }) {
         await sleep(SETTLE_MS);
         await writeAndWait({ writer, viewers, jobs, seconds: WARM_UP_SECONDS });
         const conflatedBefore = await readConflated(subject, port);
-        const commandsBefore = await redisCommandCount(redisUrl);
+        const commandsBefore = await askRedis(redisUrl, commandCount);
         const before = await server.ask("cpu");
         const { events, writing, stats } = await writeAndWait({ writer, viewers, jobs, seconds });
         const { microseconds } = await server.ask("cpu");
-        const commands = (await redisCommandCount(redisUrl)) - commandsBefore - WRITERS_COMMANDS_PER_EVENT * events;
+        const commands =
+          (await askRedis(redisUrl, commandCount)) - commandsBefore - WRITERS_COMMANDS_PER_EVENT * events;
         const { bytes } = await server.ask("rss");
         const conflated = (await readConflated(subject, port)) - conflatedBefore;
         const missing = events - stats.matching;

@@ -6,7 +6,7 @@ import { answerCommands, flag, tell } from "../support/commands.mjs";
 
 const bridge = createBridge({
   connection: flag("redis"),
-  queues: ["bench"],
+  queues: flag("queues", "bench").split(","),
   insecure: true,
   // Not on stdout, where the answers are.
   logger: pino({ level: "warn" }, destination(2)),

@@ -36,9 +36,10 @@ function residentBytes() {
   return process.memoryUsage.rss();
 }
 
-/** The value of a flag such as `--redis URL` on the command line. */
-export function flag(name) {
+/** The value of a flag such as `--redis URL` on the command line; it must be there unless there is a default. */
+export function flag(name, byDefault) {
   const index = process.argv.indexOf(`--${name}`);
-  if (index < 0) throw new Error(`--${name} is missing`);
-  return process.argv[index + 1];
+  const value = index < 0 ? byDefault : process.argv[index + 1];
+  if (value === undefined) throw new Error(`--${name} is missing`);
+  return value;
 }

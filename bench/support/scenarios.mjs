@@ -1,6 +1,7 @@
 import { bridge } from "../scenarios/bridge.mjs";
 import { fanout } from "../scenarios/fanout.mjs";
 import { idle } from "../scenarios/idle.mjs";
+import { queues } from "../scenarios/queues.mjs";
 import { single } from "../scenarios/single.mjs";
 import { slow } from "../scenarios/slow.mjs";
 import { steady } from "../scenarios/steady.mjs";
@@ -10,7 +11,7 @@ import { describeMachine, machineLines } from "./machine.mjs";
 import { preparePeers } from "./peers.mjs";
 import { mediansOf, medianTable } from "./table.mjs";
 
-const SCENARIOS = { fanout, bridge, steady, single, idle, topics, slow };
+const SCENARIOS = { fanout, bridge, steady, single, idle, topics, queues, slow };
 
 /** Runs the scenarios one after the other; answers the report for people and all figures. */
 export async function runScenarios({ scenarios, rounds, quick, only }) {

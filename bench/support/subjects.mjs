@@ -33,17 +33,27 @@ export function withSubject(subject, { client, peers, viewers: count, args = [] 
   });
 }
 
-/** Starts a subject's Redis and server, for viewers that come in a way of their own, and ends them after `measure`. */
-export async function withServer(subject, { peers, flags = [] }, measure) {
+/** Starts a subject's Redis and server, for viewers that come in a way of their own, and ends them after `measure`. `flags` are the program's. */
+export function withServer(subject, { peers, flags = [], args = [] }, measure) {
   const program = subject.needs === "bun" ? peers.bun.program : process.execPath;
   const script = fileURLToPath(new URL(`../servers/${subject.server}`, import.meta.url));
+  return withRedis(async (redisUrl) => {
+    const server = new Child(subject.title, program, [...flags, script, "--redis", redisUrl, ...args]);
+    try {
+      const { port } = await server.next("listening");
+      return await measure({ redisUrl, server, port });
+    } finally {
+      await server.stop();
+    }
+  });
+}
+
+/** Starts a Redis, and ends it after `measure`. */
+export async function withRedis(measure) {
   const redis = await startPrivateRedis();
-  const server = new Child(subject.title, program, [...flags, script, "--redis", redis.url]);
   try {
-    const { port } = await server.next("listening");
-    return await measure({ redisUrl: redis.url, server, port });
+    return await measure(redis.url);
   } finally {
-    await server.stop();
     await redis.stop();
   }
 }
