@@ -13,7 +13,7 @@ Usage: npm run bench -- [scenario...] [--rounds N] [--quick] [--only NAME...] [-
 
   fanout       one message to 1,000 and 5,000 viewers, beside socket.io, ws and Bun
   bridge       job events as fast as they can be shown, beside bridges written by hand
-  steady       200 job events a second to 1,000 viewers, for a minute
+  steady       200 job events a second to 1,000 viewers, and 200 jobs a second with log lines to 20, for a minute
   single       one viewer of one job: the latency of a real updateProgress
   idle         5,000 connections that do nothing, for a minute, beside socket.io, ws and Bun
   topics       100 and 10,000 viewers of one job each: what an event costs, bullcast only
@@ -26,7 +26,7 @@ Usage: npm run bench -- [scenario...] [--rounds N] [--quick] [--only NAME...] [-
   --json FILE  writes all that was measured, of every round
   --help       this text
 
-Without a scenario all are run, which takes about an hour and a half. Exit code 0, also when a subject lost
+Without a scenario all are run, which takes about an hour and three quarters. Exit code 0, also when a subject lost
 messages, which its row in the table says; 1 when something is missing without which nothing can be measured; 2 when
 the command line cannot be used.
 `;

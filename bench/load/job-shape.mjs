@@ -1,12 +1,18 @@
-// What the writer writes of every job, and viewers are to get of it.
-export const EVENTS_PER_JOB = 12;
-/** Those with a time in them. */
-export const TIMED_EVENTS_PER_JOB = 10;
+// What the writer writes of a job, step by step, and viewers are to get of it.
+const repeat = (count, ...steps) => Array(count).fill(steps).flat();
+
+export const PLAIN_JOB = ["added", "active", ...repeat(9, "progress"), "completed"];
+/** Progress and log lines by turns. */
+export const BUSY_JOB = ["added", "active", ...repeat(8, "progress", "line"), "progress", "completed"];
+export const JOB_WITH_LINES = ["added", "active", ...repeat(5, "progress", "line", "line"), "completed"];
+
+/** How many of a job's steps carry the time of their writing: all but the first two. */
+export function timedSteps(job) {
+  return job.length - 2;
+}
+
 /** In the last event of a job only; a viewer that gets it knows how the job ended. */
 export const END_MARK = '"final":true';
 
-/** What is written each second where many jobs are at work at a time, in all and of each job. */
-export const BUSY_MESSAGES_PER_SECOND = 1000;
-export const BUSY_MESSAGES_PER_JOB = 20;
-/** Those with a time in them: all but the first two. */
-export const BUSY_TIMED_PER_JOB = BUSY_MESSAGES_PER_JOB - 2;
+/** Where log lines are published for bridges that cannot read them from bullcast's stream; the queue's name follows. */
+export const LINES_CHANNEL = "job-lines:";

@@ -1,7 +1,7 @@
 // Job events from Redis to all viewers, as fast as it goes: a backlog that was written while the bridge stood still.
 import { say } from "../../scripts/setup.mjs";
-import { EVENTS_PER_JOB } from "../load/job-shape.mjs";
-import { BRIDGES, JOB_VIEWERS, jobsProblem, missingProgress, readConflated } from "../support/bridge-subjects.mjs";
+import { PLAIN_JOB } from "../load/job-shape.mjs";
+import { BRIDGES, JOB_VIEWERS, jobsProblem, missingMessages, readConflated } from "../support/bridge-subjects.mjs";
 import { epochMicroseconds } from "../support/clock.mjs";
 import { probeHealth } from "../support/health-probe.mjs";
 import { runRounds } from "../support/rounds.mjs";
@@ -45,11 +45,11 @@ export const bridge = {
 function measureSubject(subject, context) {
   const isBullcast = subject.server === "bullcast.mjs";
   const events = EVENTS_AT_100[isBullcast ? "bullcast" : "byHand"] * (100 / context.viewers);
-  const jobs = Math.ceil(events / EVENTS_PER_JOB / (context.isQuick ? 10 : 1));
+  const jobs = Math.ceil(events / PLAIN_JOB.length / (context.isQuick ? 10 : 1));
   return withSubject(subject, { ...context, args: JOB_VIEWERS }, ({ redisUrl, server, viewers, port }) =>
     withWriter("writer.mjs", redisUrl, async (writer) => {
       const fill = (count) => fillAndWait({ server, writer, viewers, jobs: count, viewerCount: context.viewers });
-      await fill(Math.ceil(WARM_UP_DELIVERIES / EVENTS_PER_JOB / context.viewers));
+      await fill(Math.ceil(WARM_UP_DELIVERIES / PLAIN_JOB.length / context.viewers));
       const conflatedBefore = await readConflated(subject, port);
       const before = await server.ask("cpu");
       const probe = isBullcast ? probeHealth(port) : null;
@@ -59,16 +59,16 @@ function measureSubject(subject, context) {
       const conflated = (await readConflated(subject, port)) - conflatedBefore;
       const seconds = (stats.lastEndMicroseconds - startedAtMicroseconds) / 1e6;
       const figures = {
-        eventsPerSecond: (jobs * EVENTS_PER_JOB) / seconds,
+        eventsPerSecond: (jobs * PLAIN_JOB.length) / seconds,
         cpuPerDelivery: cpuMicroseconds / stats.messages,
-        cpuPerEvent: cpuMicroseconds / (jobs * EVENTS_PER_JOB),
+        cpuPerEvent: cpuMicroseconds / (jobs * PLAIN_JOB.length),
         deliveries: stats.messages,
         bytesPerDelivery: stats.bytes / stats.messages,
-        conflated: missingProgress(stats, jobs),
+        conflated: missingMessages(stats, { job: PLAIN_JOB, jobs }),
         healthP50: health?.healthP50,
         healthP99: health?.healthP99,
         stats,
-        problem: jobsProblem(stats, { jobs, conflated }) ?? health?.problem ?? null,
+        problem: jobsProblem(stats, { job: PLAIN_JOB, jobs, conflated }) ?? health?.problem ?? null,
       };
       say(`  ${Math.round(figures.eventsPerSecond)} events/s${figures.problem ? `, ${figures.problem}` : ""}`);
       return figures;

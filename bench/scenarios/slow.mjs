@@ -1,12 +1,15 @@
 // One viewer of many stops reading: what the others notice of it, what it costs the server, and what becomes of it.
 import { setTimeout as sleep } from "node:timers/promises";
 import { say } from "../../scripts/setup.mjs";
-import { BUSY_MESSAGES_PER_SECOND, BUSY_TIMED_PER_JOB, END_MARK } from "../load/job-shape.mjs";
+import { BUSY_JOB, END_MARK, timedSteps } from "../load/job-shape.mjs";
 import { connectViewers, viewersProblem } from "../support/load-client.mjs";
 import { runRounds } from "../support/rounds.mjs";
 import { availableSubjects, BULLCAST_VIEWERS, withServer } from "../support/subjects.mjs";
 import { withWriter } from "../support/writer.mjs";
 
+/** At work at a time too: each takes a second. */
+const JOBS_PER_SECOND = 50;
+const MESSAGES_PER_SECOND = JOBS_PER_SECOND * BUSY_JOB.length;
 const WARM_UP_SECONDS = 2;
 const SETTLE_MS = 500;
 /** How long what is not there after the last message is waited for. */
@@ -40,7 +43,7 @@ export const slow = {
     const viewers = context.isQuick ? 50 : 500;
     const seconds = context.isQuick ? 5 : 60;
     const stallAfterMs = context.isQuick ? 1_000 : 5_000;
-    const title = `${viewers} viewers of one queue, ${BUSY_MESSAGES_PER_SECOND} messages a second for ${seconds} s`;
+    const title = `${viewers} viewers of one queue, ${MESSAGES_PER_SECOND} messages a second for ${seconds} s`;
     return runRounds({
       name: "slow",
       subjects: availableSubjects(SUBJECTS, context),
@@ -54,6 +57,7 @@ export const slow = {
 };
 
 function measureSubject(subject, { client, peers, viewers, seconds, stallAfterMs }) {
+  const jobs = seconds * JOBS_PER_SECOND;
   return withServer(subject, { peers }, ({ redisUrl, server, port }) =>
     withWriter("writer.mjs", redisUrl, async (writer) => {
       // A process of its own, also where it reads on: its figures are not among those of the others.
@@ -61,16 +65,16 @@ function measureSubject(subject, { client, peers, viewers, seconds, stallAfterMs
       const one = await connectViewers(client, { port, count: 1, args: ARGS });
       try {
         await sleep(SETTLE_MS);
-        await writer.ask("busy", { seconds: WARM_UP_SECONDS });
+        await write(writer, WARM_UP_SECONDS);
         await sleep(SETTLE_MS);
         await Promise.all([others.reset(), one.reset()]);
         const messagesBefore = await readMessages(port);
         const memory = await watchMemory(server);
         const before = await server.ask("cpu");
         const stalling = subject.stalls ? sleep(stallAfterMs).then(() => one.stall(1)) : null;
-        const writing = await writer.ask("busy", { seconds, timeoutMs: seconds * 1000 + TIMEOUT_MS });
+        const writing = await write(writer, seconds);
         await stalling;
-        await others.waitFor("ends", writing.jobs * (viewers - 1), GRACE_MS);
+        await others.waitFor("ends", jobs * (viewers - 1), GRACE_MS);
         const after = await server.ask("cpu");
         const stats = await others.stats();
         const rssGrowthMebibytes = await memory.stop();
@@ -79,7 +83,7 @@ function measureSubject(subject, { client, peers, viewers, seconds, stallAfterMs
         const figures = {
           p50: stats.latency.p50,
           p99: stats.latency.p99,
-          missed: writing.jobs * BUSY_TIMED_PER_JOB * (viewers - 1) - stats.matching,
+          missed: jobs * timedSteps(BUSY_JOB) * (viewers - 1) - stats.matching,
           cpuPercent: ((after.microseconds - before.microseconds) * 100) / durationOf(writing),
           rssGrowthMebibytes,
           closedByServer: oneStats.closeCodes[4290] ?? 0,
@@ -88,7 +92,7 @@ function measureSubject(subject, { client, peers, viewers, seconds, stallAfterMs
           conflated: messages.conflated - messagesBefore.conflated,
           stats,
           oneStats,
-          problem: problemOf(stats, writing) ?? (subject.stalls ? null : problemOf(oneStats, writing)),
+          problem: problemOf(stats, jobs) ?? (subject.stalls ? null : problemOf(oneStats, jobs)),
         };
         const codes = JSON.stringify(oneStats.closeCodes);
         say(`  p99 ${figures.p99} ms, RSS +${rssGrowthMebibytes.toFixed(1)} MiB, the one: ${codes}`);
@@ -99,6 +103,12 @@ function measureSubject(subject, { client, peers, viewers, seconds, stallAfterMs
       }
     }),
   );
+}
+
+function write(writer, seconds) {
+  const jobs = seconds * JOBS_PER_SECOND;
+  const pace = { jobsAtATime: JOBS_PER_SECOND, intervalMs: 1000 / MESSAGES_PER_SECOND };
+  return writer.ask("steady", { job: BUSY_JOB, jobs, ...pace, timeoutMs: seconds * 1000 + TIMEOUT_MS });
 }
 
 async function readMessages(port) {
@@ -137,7 +147,7 @@ async function learnEnd(one) {
 }
 
 /** Progress and lines may have made room under load; of every job the end must be there once. */
-function problemOf(stats, { jobs }) {
+function problemOf(stats, jobs) {
   const { endsPerViewerMin, endsPerViewerMax } = stats;
   const problem = viewersProblem(stats);
   if (problem) return problem;

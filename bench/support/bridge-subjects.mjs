@@ -1,4 +1,4 @@
-import { END_MARK, TIMED_EVENTS_PER_JOB } from "../load/job-shape.mjs";
+import { END_MARK, timedSteps } from "../load/job-shape.mjs";
 import { viewersProblem } from "./load-client.mjs";
 import * as subjects from "./subjects.mjs";
 
@@ -19,22 +19,25 @@ export const JOB_VIEWERS = ["--match-end", END_MARK];
 
 /**
  * What is wrong with what viewers got of so many jobs, or null. Every end must be there once; progress may have been
- * replaced by newer progress where the server says so of exactly as much.
+ * replaced by newer progress where the server says so of exactly as much, unless everything is to be there.
  */
-export function jobsProblem(stats, { jobs, conflated }) {
-  const { endsPerViewerMin, endsPerViewerMax } = stats;
+export function jobsProblem(stats, { job, jobs, conflated, isExact = false }) {
+  const { endsPerViewerMin, endsPerViewerMax, perViewerMin, perViewerMax } = stats;
+  const messages = jobs * timedSteps(job);
   const problem = viewersProblem(stats);
   if (problem) return problem;
   if (endsPerViewerMin !== jobs || endsPerViewerMax !== jobs)
     return `viewers got ${endsPerViewerMin} to ${endsPerViewerMax} of ${jobs} ends`;
-  const missing = missingProgress(stats, jobs);
-  if (missing !== conflated) return `${missing} progress messages are missing, ${conflated} are said to be replaced`;
+  const missing = missingMessages(stats, { job, jobs });
+  if (missing !== conflated) return `${missing} messages are missing, ${conflated} are said to be replaced`;
+  if (isExact && (perViewerMin !== messages || perViewerMax !== messages))
+    return `viewers got ${perViewerMin} to ${perViewerMax} of ${messages} messages`;
   return null;
 }
 
 /** Timed messages that did not come, over all viewers. */
-export function missingProgress({ matching, connected, closed }, jobs) {
-  return jobs * TIMED_EVENTS_PER_JOB * (connected + closed) - matching;
+export function missingMessages({ matching, connected, closed }, { job, jobs }) {
+  return jobs * timedSteps(job) * (connected + closed) - matching;
 }
 
 /** How many progress messages bullcast says it replaced by newer ones; bridges written by hand replace none. */
