@@ -14,5 +14,8 @@ export function timedSteps(job) {
 /** In the last event of a job only; a viewer that gets it knows how the job ended. */
 export const END_MARK = '"final":true';
 
+/** In every log line, and nowhere else. */
+export const LINE_MARK = "a log line";
+
 /** Where log lines are published for bridges that cannot read them from bullcast's stream; the queue's name follows. */
 export const LINES_CHANNEL = "job-lines:";

@@ -9,6 +9,7 @@ const [DIGIT_0, DIGIT_9] = [0x30, 0x39];
 export class Viewer {
   matching = 0;
   ends = 0;
+  lines = 0;
   closeCode = 0;
   state = "upgrading";
   #socket;
@@ -89,7 +90,7 @@ export class Viewer {
 
   #onText(data, nowMicroseconds) {
     if (this.#options["socket-io"] && this.#isEnginePacket(data)) return;
-    const { ready, match, matchEnd } = this.#options;
+    const { ready, match, matchEnd, matchLine } = this.#options;
     this.#totals.messages += 1;
     if (this.state === "opening" && ready && data.includes(ready)) this.#becomeReady();
     if (!data.includes(match)) return;
@@ -97,6 +98,7 @@ export class Viewer {
     this.#totals.matching += 1;
     this.#totals.lastMatchingMicroseconds = nowMicroseconds;
     this.#noteLatency(data, nowMicroseconds);
+    if (matchLine && data.includes(matchLine)) this.lines += 1;
     if (!matchEnd || !data.includes(matchEnd)) return;
     this.ends += 1;
     this.#totals.ends += 1;

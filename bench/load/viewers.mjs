@@ -1,12 +1,13 @@
 // Many WebSocket viewers in one process. This is the slower of two: native/ holds the same in C, with the same flags,
 // commands and answers, and is used where there is a C compiler.
 //
-//   --port N --count N [--path /ws/%d] [--handshakes N] [--match TEXT] [--match-end TEXT] [--ready TEXT]
-//   [--socket-io] [--mute]
+//   --port N --count N [--path /ws/%d] [--handshakes N] [--match TEXT] [--match-end TEXT] [--match-line TEXT]
+//   [--ready TEXT] [--socket-io] [--mute]
 //
 // `%d` in the path becomes the viewer's number. Messages that contain --match are counted, as of those only the sender
-// knows how many there must be; --match-end counts a kind of them once more. A viewer is connected after the upgrade, or
-// when it got a message containing --ready. --socket-io speaks socket.io over WebSocket only. --mute answers no pings.
+// knows how many there must be; --match-end and --match-line count two kinds of them once more. A viewer is connected
+// after the upgrade, or when it got a message containing --ready. --socket-io speaks socket.io over WebSocket only. --mute
+// answers no pings.
 //
 // Commands come line by line on stdin: stats, reset, wait <matching messages> <timeoutMs>, wait-ends <ends> <timeoutMs>,
 // stall <viewers>, resume, quit. Answers are lines of JSON on stdout, whose `event` is the command's name; the first,
@@ -24,6 +25,7 @@ const { values: options } = parseArgs({
     handshakes: { type: "string", default: "64" },
     match: { type: "string", default: '"t":' },
     "match-end": { type: "string" },
+    "match-line": { type: "string" },
     ready: { type: "string" },
     "socket-io": { type: "boolean", default: false },
     mute: { type: "boolean", default: false },
@@ -31,7 +33,7 @@ const { values: options } = parseArgs({
 });
 const count = Number(options.count);
 const handshakes = Number(options.handshakes);
-const viewerOptions = { ...options, matchEnd: options["match-end"] };
+const viewerOptions = { ...options, matchEnd: options["match-end"], matchLine: options["match-line"] };
 const totals = { latency: new Histogram() };
 const viewers = [];
 const waits = new Map();
@@ -109,6 +111,8 @@ function stats() {
     perViewerMax: highest("matching"),
     endsPerViewerMin: lowest("ends"),
     endsPerViewerMax: highest("ends"),
+    linesPerViewerMin: lowest("lines"),
+    linesPerViewerMax: highest("lines"),
     latency: totals.latency.summary(),
   };
 }
@@ -118,7 +122,7 @@ function resetTotals() {
   cpuAtReset = cpuMicroseconds();
   const zero = { messages: 0, bytes: 0, pings: 0, matching: 0, ends: 0 };
   Object.assign(totals, zero, { lastMatchingMicroseconds: 0, lastEndMicroseconds: 0 });
-  for (const viewer of viewers) Object.assign(viewer, { matching: 0, ends: 0 });
+  for (const viewer of viewers) Object.assign(viewer, { matching: 0, ends: 0, lines: 0 });
 }
 
 function numberOf(state) {

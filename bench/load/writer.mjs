@@ -9,12 +9,13 @@ import { Redis } from "ioredis";
 import { calibrateClock, epochMicroseconds } from "../support/clock.mjs";
 import { answerCommands, flag, tell } from "../support/commands.mjs";
 import { everyInterval } from "../support/pacing.mjs";
-import { LINES_CHANNEL, PLAIN_JOB } from "./job-shape.mjs";
+import { LINE_MARK, LINES_CHANNEL, PLAIN_JOB } from "./job-shape.mjs";
 
 const PREFIX = "bull:bench:";
 const EVENTS_KEY = `${PREFIX}events`;
 const JOBS_PER_PIPELINE = 100;
 const PADDING = "x".repeat(64);
+const LINE = LINE_MARK.padEnd(64, ".");
 /** Far more than is written: nothing is trimmed away before a slow reader has got it. */
 const MAX_EVENTS = 10_000_000;
 
@@ -51,9 +52,9 @@ function addStep(pipeline, jobId, step, percent = 10) {
 /** A line twice, whoever reads it: as bullcast/worker writes it, and as it is published for a bridge written by hand. */
 function addLine(pipeline, jobId, t) {
   const time = Math.floor(t / 1000);
-  const line = ["job", jobId, "level", "info", "msg", PADDING, "time", time, "data", `{"t":${t}}`];
+  const line = ["job", jobId, "level", "info", "msg", LINE, "time", time, "data", `{"t":${t}}`];
   pipeline.xadd(`${PREFIX}bullcast-logs`, "MAXLEN", "~", MAX_EVENTS, "*", ...line);
-  const published = { jobId, level: "info", msg: PADDING, time, data: { t } };
+  const published = { jobId, level: "info", msg: LINE, time, data: { t } };
   pipeline.publish(`${LINES_CHANNEL}bench`, JSON.stringify(published));
 }
 

@@ -1,7 +1,7 @@
 // Job events from Redis to all viewers, as fast as it goes: a backlog that was written while the bridge stood still.
 import { say } from "../../scripts/setup.mjs";
 import { PLAIN_JOB } from "../load/job-shape.mjs";
-import { BRIDGES, JOB_VIEWERS, jobsProblem, missingMessages, readConflated } from "../support/bridge-subjects.mjs";
+import { BRIDGES, JOB_VIEWERS, jobsProblem, missingProgress, readConflated } from "../support/bridge-subjects.mjs";
 import { epochMicroseconds } from "../support/clock.mjs";
 import { probeHealth } from "../support/health-probe.mjs";
 import { runRounds } from "../support/rounds.mjs";
@@ -64,7 +64,7 @@ function measureSubject(subject, context) {
         cpuPerEvent: cpuMicroseconds / (jobs * PLAIN_JOB.length),
         deliveries: stats.messages,
         bytesPerDelivery: stats.bytes / stats.messages,
-        conflated: missingMessages(stats, { job: PLAIN_JOB, jobs }),
+        conflated: missingProgress(stats, { job: PLAIN_JOB, jobs }),
         healthP50: health?.healthP50,
         healthP99: health?.healthP99,
         stats,

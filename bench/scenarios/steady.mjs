@@ -1,7 +1,7 @@
 // Jobs at an even pace that a busy application has for a minute: who keeps it, and how late everything comes.
 import { say } from "../../scripts/setup.mjs";
 import { JOB_WITH_LINES, PLAIN_JOB, timedSteps } from "../load/job-shape.mjs";
-import { BRIDGES, JOB_VIEWERS, jobsProblem, missingMessages, readConflated } from "../support/bridge-subjects.mjs";
+import { BRIDGES, JOB_VIEWERS, jobsProblem, missingProgress, readConflated } from "../support/bridge-subjects.mjs";
 import { runRounds } from "../support/rounds.mjs";
 import { availableSubjects, WARM_UP_DELIVERIES, withSubject } from "../support/subjects.mjs";
 import { withWriter } from "../support/writer.mjs";
@@ -118,7 +118,7 @@ function figuresOf({ stats, writing, job, jobs }) {
     p50: latency.p50,
     p99: latency.p99,
     lateSeconds: Math.max(0, lastMatchingMicroseconds - writing.finishedAtMicroseconds) / 1e6,
-    conflated: missingMessages(stats, { job, jobs }),
+    conflated: missingProgress(stats, { job, jobs }),
   };
 }
 

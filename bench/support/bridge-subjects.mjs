@@ -1,4 +1,4 @@
-import { END_MARK, timedSteps } from "../load/job-shape.mjs";
+import { END_MARK, LINE_MARK, timedSteps } from "../load/job-shape.mjs";
 import { viewersProblem } from "./load-client.mjs";
 import * as subjects from "./subjects.mjs";
 
@@ -14,29 +14,31 @@ export const BRIDGES = [
   { title: "QueueEvents -> ws", server: "queue-events-ws.mjs", viewers: subjects.PLAIN_VIEWERS },
 ];
 
-/** Viewers that count the ends of jobs by themselves. */
-export const JOB_VIEWERS = ["--match-end", END_MARK];
+/** Viewers that count the ends of jobs, and log lines, by themselves. */
+export const JOB_VIEWERS = ["--match-end", END_MARK, "--match-line", LINE_MARK];
 
 /**
- * What is wrong with what viewers got of so many jobs, or null. Every end must be there once; progress may have been
- * replaced by newer progress where the server says so of exactly as much, unless everything is to be there.
+ * What is wrong with what viewers got of so many jobs, or null. Every end and every line must be there once; progress may
+ * have been replaced by newer progress where the server says so of exactly as much, unless everything is to be there.
  */
 export function jobsProblem(stats, { job, jobs, conflated, isExact = false }) {
-  const { endsPerViewerMin, endsPerViewerMax, perViewerMin, perViewerMax } = stats;
-  const messages = jobs * timedSteps(job);
-  const problem = viewersProblem(stats);
-  if (problem) return problem;
-  if (endsPerViewerMin !== jobs || endsPerViewerMax !== jobs)
-    return `viewers got ${endsPerViewerMin} to ${endsPerViewerMax} of ${jobs} ends`;
-  const missing = missingMessages(stats, { job, jobs });
-  if (missing !== conflated) return `${missing} messages are missing, ${conflated} are said to be replaced`;
-  if (isExact && (perViewerMin !== messages || perViewerMax !== messages))
-    return `viewers got ${perViewerMin} to ${perViewerMax} of ${messages} messages`;
-  return null;
+  const lines = jobs * job.filter((step) => step === "line").length;
+  const missing = missingProgress(stats, { job, jobs });
+  return (
+    viewersProblem(stats) ??
+    countProblem("ends", jobs, stats.endsPerViewerMin, stats.endsPerViewerMax) ??
+    countProblem("lines", lines, stats.linesPerViewerMin, stats.linesPerViewerMax) ??
+    (isExact ? countProblem("messages", jobs * timedSteps(job), stats.perViewerMin, stats.perViewerMax) : null) ??
+    (missing === conflated ? null : `${missing} progress messages are missing, ${conflated} are said to be replaced`)
+  );
 }
 
-/** Timed messages that did not come, over all viewers. */
-export function missingMessages({ matching, connected, closed }, { job, jobs }) {
+function countProblem(kind, expected, least, most) {
+  return least === expected && most === expected ? null : `viewers got ${least} to ${most} of ${expected} ${kind}`;
+}
+
+/** Progress that did not come, over all viewers, where ends and lines did. */
+export function missingProgress({ matching, connected, closed }, { job, jobs }) {
   return jobs * timedSteps(job) * (connected + closed) - matching;
 }
 

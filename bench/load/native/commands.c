@@ -60,6 +60,7 @@ static void report_stats(void) {
          totals.last_matching_us, totals.last_end_us, cpu_us() - cpu_at_reset_us);
   print_range("perViewerMin", "perViewerMax", offsetof(struct viewer, matching));
   print_range("endsPerViewerMin", "endsPerViewerMax", offsetof(struct viewer, ends));
+  print_range("linesPerViewerMin", "linesPerViewerMax", offsetof(struct viewer, lines));
   printf(",\"latency\":{\"count\":%" PRIu64 ",\"early\":%" PRIu64 ",\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,\"max\":%.3f}}\n", histogram_count(), histogram_early(),
          histogram_quantile(0.5) / 1000, histogram_quantile(0.9) / 1000, histogram_quantile(0.99) / 1000,
          (double)histogram_max() / 1000);
@@ -69,7 +70,8 @@ static void reset(void) {
   memset(&totals, 0, sizeof totals);
   histogram_reset();
   cpu_at_reset_us = cpu_us();
-  for (int index = 0; index < options.count; index += 1) viewers[index].matching = viewers[index].ends = 0;
+  for (int index = 0; index < options.count; index += 1)
+    viewers[index].matching = viewers[index].ends = viewers[index].lines = 0;
 }
 
 static int stall(int count) {

@@ -55,6 +55,7 @@ static void on_text(struct viewer *viewer, const uint8_t *data, size_t length, i
   totals.matching += 1;
   totals.last_matching_us = now_us;
   note_latency(data, length, now_us);
+  if (options.match_line && find(data, length, options.match_line)) viewer->lines += 1;
   if (!options.match_end || !find(data, length, options.match_end)) return;
   viewer->ends += 1;
   totals.ends += 1;

@@ -98,8 +98,9 @@ static const struct option FLAGS[] = {
     {"port", required_argument, NULL, 'p'},      {"count", required_argument, NULL, 'n'},
     {"path", required_argument, NULL, 'u'},      {"handshakes", required_argument, NULL, 'h'},
     {"match", required_argument, NULL, 'm'},     {"match-end", required_argument, NULL, 'e'},
-    {"ready", required_argument, NULL, 'r'},     {"socket-io", no_argument, NULL, 's'},
-    {"mute", no_argument, NULL, 'q'},            {NULL, 0, NULL, 0},
+    {"ready", required_argument, NULL, 'r'},     {"match-line", required_argument, NULL, 'l'},
+    {"mute", no_argument, NULL, 'q'},            {"socket-io", no_argument, NULL, 's'},
+    {NULL, 0, NULL, 0},
 };
 
 static void read_options(int argc, char **argv) {
@@ -110,6 +111,7 @@ static void read_options(int argc, char **argv) {
     else if (flag == 'h') options.handshakes = atoi(optarg);
     else if (flag == 'm') options.match = optarg;
     else if (flag == 'e') options.match_end = optarg;
+    else if (flag == 'l') options.match_line = optarg;
     else if (flag == 'r') options.ready = optarg;
     else if (flag == 's') options.speaks_socket_io = true;
     else if (flag == 'q') options.is_mute = true;

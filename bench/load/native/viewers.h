@@ -18,6 +18,7 @@ struct viewer {
   size_t pending_length;
   uint64_t matching;
   uint64_t ends;
+  uint64_t lines;
 };
 
 struct options {
@@ -29,6 +30,7 @@ struct options {
   bool is_mute;
   const char *match;
   const char *match_end;
+  const char *match_line;
   const char *ready;
 };
 
