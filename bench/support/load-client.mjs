@@ -92,7 +92,7 @@ function isCompiled() {
 function compile() {
   const sources = readdirSync(SOURCES).filter((name) => name.endsWith(".c"));
   mkdirSync(BUILD, { recursive: true });
-  const args = ["-O2", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-o", BINARY, ...sources];
+  const args = ["-O3", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-o", BINARY, ...sources];
   const { status } = spawnSync("gcc", args, { cwd: SOURCES, stdio: ["ignore", 2, 2] });
   if (status === 0) return true;
   say("The viewers could not be compiled with gcc: their slower form in Node takes its place.");

@@ -32,7 +32,7 @@ export interface ConnectionObserver {
 }
 
 /** Most bytes handed to a socket in one write: what a slow one holds beside its outbox. */
-const MAX_WRITE_BYTES = 256 * 1024;
+const MAX_WRITE_BYTES = 1024 * 1024;
 
 /**
  * One accepted socket with its state.

@@ -3,13 +3,38 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum opcode { TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 
 static const char TIME_FIELD[] = "\"t\":";
 
+// What the client does most. glibc's memmem looks at every byte; here sixteen places are looked at at once.
 static const void *find(const uint8_t *data, size_t length, const char *needle) {
-  return memmem(data, length, needle, strlen(needle));
+  size_t size = strlen(needle);
+#ifdef __SSE2__
+  const size_t block = sizeof(__m128i);
+  if (size == 0 || length < size + block) return memmem(data, length, needle, size);
+  const __m128i first = _mm_set1_epi8(needle[0]);
+  const __m128i last = _mm_set1_epi8(needle[size - 1]);
+  const size_t end = length - size + 1;
+  for (size_t at = 0; at < end; at += block) {
+    // The last block begins where it still fits, and overlaps the one before.
+    if (at + block > end) at = end - block;
+    const __m128i starts = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(data + at)), first);
+    const __m128i ends = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(data + at + size - 1)), last);
+    unsigned places = (unsigned)_mm_movemask_epi8(_mm_and_si128(starts, ends));
+    for (; places; places &= places - 1) {
+      const uint8_t *place = data + at + __builtin_ctz(places);
+      if (memcmp(place, needle, size) == 0) return place;
+    }
+  }
+  return NULL;
+#else
+  return memmem(data, length, needle, size);
+#endif
 }
 
 // Short frames only. What the kernel does not take at once is not sent: whoever does not read gets no pong either.
