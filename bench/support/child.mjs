@@ -47,15 +47,6 @@ export class Child {
     });
   }
 
-  /** It stands still until it is let go on. */
-  pause() {
-    this.#process.kill("SIGSTOP");
-  }
-
-  goOn() {
-    this.#process.kill("SIGCONT");
-  }
-
   async stop() {
     this.#process.stdin.end();
     const timer = setTimeout(() => this.#process.kill("SIGKILL"), QUIT_MS);
