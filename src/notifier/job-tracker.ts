@@ -1,5 +1,5 @@
 import type { Fact, Position } from "../sources/fact.ts";
-import { streamOf } from "../sources/fact.ts";
+import { positionAfter } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { jobKeyOf, keyOf } from "../sources/job-key.ts";
 import type { JobHash } from "../sources/stream-queries.ts";
@@ -236,7 +236,7 @@ function hasAttemptEnded(fact: JobFact, next: Fact | undefined, job: TrackedJob,
 
 function step(fact: JobFact, job: TrackedJob): void {
   job.atMs = Math.max(job.atMs, fact.atMs);
-  job.position = { ...job.position, [streamOf(fact)]: fact.streamId };
+  job.position = positionAfter(job.position, fact);
   switch (fact.kind) {
     case "active":
     case "progress":

@@ -15,10 +15,10 @@ export function factMessage(fact: Fact, job: Advanced | null, cursor: string): W
   const { type, content, meta } = translate(fact, job ?? NO_JOB);
   const { queue } = fact;
   const origin = isJobFact(fact)
-    ? { queue, task_id: fact.jobId, name: job?.name ?? null, attempt: job?.attempt ?? null }
-    : { queue };
+    ? { queue, task_id: fact.jobId, name: job?.name ?? null, attempt: job?.attempt ?? null, cursor }
+    : { queue, cursor };
   const timestamp = toIso(job?.atMs ?? fact.atMs);
-  return new WebSocketMessage({ type, content, meta: { ...origin, cursor, ...meta }, timestamp });
+  return new WebSocketMessage({ type, content, meta: Object.assign(origin, meta), timestamp });
 }
 
 /** What lines of a job's own log say of the job. */

@@ -126,9 +126,9 @@ export class QueueHistory {
     if (this.#position) this.#lost = { position: this.#position, isInclusive: true };
   }
 
-  append(entry: Pick<RingEntry, "stream" | "jobId" | "line" | "frame" | "lines">): void {
+  append({ stream, jobId, line, frame, lines }: Omit<RingEntry, keyof Position>): void {
     const { events, logs } = this.#position ?? this.ring.start;
-    this.#budget.change(this.ring, () => this.ring.append({ ...entry, events, logs }));
+    this.#budget.change(this.ring, () => this.ring.append({ stream, events, logs, jobId, line, frame, lines }));
   }
 
   /** The queue is no longer attached. */

@@ -75,6 +75,10 @@ function retrying(job: JobView, retryAtMs: number): Translation {
   };
 }
 
+/** The last time asked for: many facts happen within one millisecond. */
+let last = { epochMs: 0, iso: new Date(0).toISOString() };
+
 export function toIso(epochMs: number): string {
-  return new Date(epochMs).toISOString();
+  if (epochMs !== last.epochMs) last = { epochMs, iso: new Date(epochMs).toISOString() };
+  return last.iso;
 }

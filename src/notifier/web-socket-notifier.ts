@@ -5,7 +5,7 @@ import { WebSocketMessage } from "../protocol/message.ts";
 import type { SnapshotContent } from "../protocol/snapshot.ts";
 import { ALL_TOPIC } from "../protocol/topic.ts";
 import type { Fact, FactBatch } from "../sources/fact.ts";
-import { millisecondsOf, streamOf } from "../sources/fact.ts";
+import { millisecondsOf, positionAfter, streamOf } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { keyOf } from "../sources/job-key.ts";
 import type { JobLogLines } from "../sources/job-log-tail.ts";
@@ -230,10 +230,10 @@ export class WebSocketNotifier implements SourcesSink {
 
   async #publish({ queue, start, end, facts, history }: Read, enriched: Enriched, turns: Turns): Promise<void> {
     if (history.isClosed) return;
-    const position = { ...start };
+    let position = start;
     for (const [index, fact] of facts.entries()) {
-      position[streamOf(fact)] = fact.streamId;
-      history.moveTo({ ...position });
+      position = positionAfter(position, fact);
+      history.moveTo(position);
       let bytes = 0;
       try {
         bytes = this.#publishFact(history, fact, facts[index + 1], enriched);

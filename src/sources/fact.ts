@@ -56,6 +56,11 @@ export interface Position {
   logs: StreamId;
 }
 
+/** How far they have been read when a fact has. */
+export function positionAfter({ events, logs }: Position, fact: Fact): Position {
+  return fact.kind === "log" ? { events, logs: fact.streamId } : { events: fact.streamId, logs };
+}
+
 /** History of a queue that can no longer be read. */
 export interface Gap {
   /** Entries lost; null when their number is not known. */

@@ -27,32 +27,39 @@ const FORBIDDEN_EVENTS: ReadonlySet<string> = new Set(["error", "ioredis:close"]
  * @throws {MalformedEntryError} when the entry lacks what its event must have.
  */
 export function parseEventEntry(queue: string, streamId: StreamId, fields: EntryFields): JobEvent | QueueEvent | null {
-  const origin = originOf(queue, streamId);
+  const atMs = timeOf(streamId);
   const { event } = fields;
+  // Written out: what is made of every entry is read in many places, which is fast where it always has the same shape.
   switch (event) {
     case "paused":
     case "resumed":
     case "drained":
-      return { ...origin, kind: event };
-    case "cleaned":
-      return { ...origin, kind: event, count: fields.count === undefined ? null : wholeNumber("count", fields.count) };
+      return { queue, streamId, atMs, kind: event };
+    case "cleaned": {
+      const count = fields.count === undefined ? null : wholeNumber("count", fields.count);
+      return { queue, streamId, atMs, kind: event, count };
+    }
     case "added":
-      return { ...origin, kind: event, jobId: jobIdOf(fields), name: fields.name ?? null };
+      return { queue, streamId, atMs, kind: event, jobId: jobIdOf(fields), name: fields.name ?? null };
     case "waiting":
-      return { ...origin, kind: event, jobId: jobIdOf(fields), previous: fields.prev ?? null };
+      return { queue, streamId, atMs, kind: event, jobId: jobIdOf(fields), previous: fields.prev ?? null };
     case "active":
     case "stalled":
     case "waiting-children":
     case "removed":
-      return { ...origin, kind: event, jobId: jobIdOf(fields) };
-    case "delayed":
-      return { ...origin, kind: event, jobId: jobIdOf(fields), dueAtMs: wholeNumber("delay", fields.delay) };
+      return { queue, streamId, atMs, kind: event, jobId: jobIdOf(fields) };
+    case "delayed": {
+      const jobId = jobIdOf(fields);
+      return { queue, streamId, atMs, kind: event, jobId, dueAtMs: wholeNumber("delay", fields.delay) };
+    }
     case "progress":
-      return { ...origin, kind: event, jobId: jobIdOf(fields), value: json("data", fields.data) };
-    case "completed":
-      return { ...origin, kind: event, jobId: jobIdOf(fields), value: json("returnvalue", fields.returnvalue) };
+      return { queue, streamId, atMs, kind: event, jobId: jobIdOf(fields), value: json("data", fields.data) };
+    case "completed": {
+      const jobId = jobIdOf(fields);
+      return { queue, streamId, atMs, kind: event, jobId, value: json("returnvalue", fields.returnvalue) };
+    }
     case "failed":
-      return { ...origin, kind: event, jobId: jobIdOf(fields), reason: fields.failedReason ?? null };
+      return { queue, streamId, atMs, kind: event, jobId: jobIdOf(fields), reason: fields.failedReason ?? null };
     case undefined:
       throw new MalformedEntryError("an entry without an event name");
     default:
@@ -71,9 +78,11 @@ export function parseLogEntry(queue: string, streamId: StreamId, fields: EntryFi
   const dropped = fields.dropped === undefined ? null : wholeNumber("dropped", fields.dropped);
   if (dropped === null && fields.msg === undefined) throw new MalformedEntryError("a log entry without a text");
   return {
-    ...originOf(queue, streamId),
-    jobId: fields.job,
+    queue,
+    streamId,
+    atMs: timeOf(streamId),
     kind: "log",
+    jobId: fields.job,
     level: fields.level ?? null,
     content: dropped === null ? (fields.msg ?? null) : null,
     loggedAtMs: fields.time === undefined ? null : wholeNumber("time", fields.time),
@@ -88,10 +97,10 @@ export type EntryParser = (queue: string, streamId: StreamId, fields: EntryField
 /** The last moment a `Date` can hold, epoch ms; anybody may write entries with ids beyond it. */
 const MAX_MS = 8.64e15;
 
-function originOf(queue: string, streamId: StreamId): { queue: string; streamId: StreamId; atMs: number } {
+function timeOf(streamId: StreamId): number {
   const atMs = millisecondsOf(streamId);
   if (atMs > MAX_MS) throw new MalformedEntryError("an id beyond the end of time");
-  return { queue, streamId, atMs };
+  return atMs;
 }
 
 function jobIdOf({ event, jobId }: EntryFields): string {

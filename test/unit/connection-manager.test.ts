@@ -257,7 +257,7 @@ describe("a slow viewer", () => {
   });
 
   it("is given no more than its socket takes, drain by drain", () => {
-    const { manager } = makeManager();
+    const { manager } = makeManager({ maxQueueBytes: 8 * 1024 ** 2 });
     const viewer = openViewer(manager, { topics: ["*"] });
     const { socket } = viewer;
     const send = socket.send.bind(socket);
@@ -266,7 +266,7 @@ describe("a slow viewer", () => {
       socket.isFull = true;
     };
     // More than goes out in one write.
-    const text = "x".repeat(150_000);
+    const text = "x".repeat(600_000);
     for (const content of [1, 2, 3]) manager.publish(message("task_success", `${content}${text}`), ["*"]);
     const numbers = () => contents(viewer).map((content) => String(content).slice(0, 1));
     expect(numbers()).toEqual(["1"]);
