@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { findRedisServer } from "../scripts/private-redis.mjs";
 import { ensureBuild, ensureDependencies, ensureRedis, runMain, say } from "../scripts/setup.mjs";
 
-const SCENARIOS = ["fanout", "bridge", "steady", "single", "idle", "topics", "queues", "slow"];
+const SCENARIOS = ["fanout", "bridge", "steady", "single", "idle", "topics", "queues", "slow", "growth"];
 const DEFAULT_ROUNDS = 5;
 
 const HELP = `Measures bullcast beside what one would use otherwise.
@@ -19,6 +19,7 @@ Usage: npm run bench -- [scenario...] [--rounds N] [--quick] [--only NAME...] [-
   topics       100 and 10,000 viewers of one job each: what an event costs, bullcast only
   queues       2 and 200 queues: what an event costs Redis, bullcast only
   slow         one of 500 viewers stops reading for a minute: what the others notice, bullcast only
+  growth       10 to 5,000 viewers, messages of 250 to 16,000 bytes: what a delivery costs, bullcast only
 
   --rounds N   how often everything is measured (default ${DEFAULT_ROUNDS}); the medians are printed
   --quick      one short round with few viewers: shows that everything works, and little more
@@ -26,7 +27,7 @@ Usage: npm run bench -- [scenario...] [--rounds N] [--quick] [--only NAME...] [-
   --json FILE  writes all that was measured, of every round
   --help       this text
 
-Without a scenario all are run, which takes about an hour and three quarters. Exit code 0, also when a subject lost
+Without a scenario all are run, which takes about two hours. Exit code 0, also when a subject lost
 messages, which its row in the table says; 1 when something is missing without which nothing can be measured; 2 when
 the command line cannot be used.
 `;

@@ -52,12 +52,12 @@ export const fanout = {
 function measureSubject(subject, context, titleOf) {
   return subjects.withSubject(subject, context, async ({ server, viewers }) => {
     const deliveries = context.isQuick ? 20_000 : 300_000;
-    await measure("paced", { server, viewers, count: context.viewers, deliveries: subjects.WARM_UP_DELIVERIES });
+    await measureFanout("paced", { server, viewers, count: context.viewers, deliveries: subjects.WARM_UP_DELIVERIES });
     const figures = {};
     for (const mode of Object.keys(MODES)) {
       // What has pauses takes longer for the same number.
       const share = mode === "fast" ? deliveries : deliveries / 2;
-      const measured = await measure(mode, { server, viewers, count: context.viewers, deliveries: share });
+      const measured = await measureFanout(mode, { server, viewers, count: context.viewers, deliveries: share });
       figures[titleOf(mode)] = measured;
       say(
         `  ${mode}: ${measured.cpuPerDelivery?.toFixed(2)} us/delivery${measured.problem ? `, ${measured.problem}` : ""}`,
@@ -67,17 +67,18 @@ function measureSubject(subject, context, titleOf) {
   });
 }
 
-async function measure(mode, { server, viewers, count, deliveries }) {
+/** Sends messages in the way of a mode to so many viewers, until there were so many deliveries. */
+export async function measureFanout(mode, { server, viewers, count, deliveries, bytes }) {
   const perTurn = mode === "tens" ? 10 : 1;
   const messages = Math.max(perTurn, Math.round(deliveries / count / perTurn) * perTurn);
   const intervalMs = (perTurn * count * 1000) / PACED_DELIVERIES_PER_SECOND;
   await viewers.reset();
   const [{ startedAtMicroseconds, cpuAtStartMicroseconds }, { isComplete }] = await Promise.all([
-    server.ask("send", { mode, messages, intervalMs, timeoutMs: TIMEOUT_MS }),
+    server.ask("send", { mode, messages, intervalMs, bytes, timeoutMs: TIMEOUT_MS }),
     viewers.waitFor("messages", messages * count, TIMEOUT_MS),
   ]);
   const { microseconds } = await server.ask("cpu");
-  const { bytes } = await server.ask("rss");
+  const { bytes: rssBytes } = await server.ask("rss");
   const stats = await viewers.stats();
   const seconds = (stats.lastMatchingMicroseconds - startedAtMicroseconds) / 1e6;
   return {
@@ -86,7 +87,7 @@ async function measure(mode, { server, viewers, count, deliveries }) {
     deliveriesPerSecond: stats.matching / seconds,
     p50: stats.latency.p50,
     p99: stats.latency.p99,
-    rssMebibytes: bytes / 2 ** 20,
+    rssMebibytes: rssBytes / 2 ** 20,
     stats,
     problem: problemOf(stats, { messages, isComplete }),
   };

@@ -1,5 +1,6 @@
 import { bridge } from "../scenarios/bridge.mjs";
 import { fanout } from "../scenarios/fanout.mjs";
+import { growth } from "../scenarios/growth.mjs";
 import { idle } from "../scenarios/idle.mjs";
 import { queues } from "../scenarios/queues.mjs";
 import { single } from "../scenarios/single.mjs";
@@ -11,7 +12,7 @@ import { describeMachine, machineLines } from "./machine.mjs";
 import { preparePeers } from "./peers.mjs";
 import { mediansOf, medianTable } from "./table.mjs";
 
-const SCENARIOS = { fanout, bridge, steady, single, idle, topics, queues, slow };
+const SCENARIOS = { fanout, bridge, steady, single, idle, topics, queues, slow, growth };
 
 /** Runs the scenarios one after the other; answers the report for people and all figures. */
 export async function runScenarios({ scenarios, rounds, quick, only }) {
