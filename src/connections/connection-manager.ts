@@ -26,6 +26,9 @@ import type { Transport } from "./transport.ts";
 /** Largest part of an outbox's bytes that one message may take. */
 const MAX_SHARE_OF_OUTBOX = 1 / 4;
 
+/** What every connection is subscribed to, whatever it watches; no client can name it. */
+const EVERYBODY = "everybody";
+
 /** How long `close()` waits for closing handshakes before it destroys the sockets. */
 const CLOSE_GRACE_MS = 1000;
 
@@ -45,7 +48,6 @@ export class ConnectionManager {
   readonly #limits: OutboxLimits;
   readonly #backlogTotal: BacklogTotal;
   readonly #observer: ConnectionObserver;
-  #publish = 0;
   #onAllClosed: (() => void) | undefined;
 
   constructor(options: ConnectionManagerOptions) {
@@ -58,6 +60,7 @@ export class ConnectionManager {
     this.#subscriptions = new Subscriptions({ deliver, send: (...message) => this.#send(...message) }, options.logger);
     this.#pinger = new Pinger(this.statistics, deliver);
     this.#observer = {
+      settle: () => this.#subscriptions.index.settle(),
       pending: (connection) => this.#flusher.add(connection),
       fellBehind: () => this.#boundBacklogs(),
       overflowed: (connection, dropped) => this.#overflowed(connection, dropped),
@@ -115,6 +118,7 @@ export class ConnectionManager {
     }
     former?.close(CLOSE_CODE.replaced, "replaced by a newer connection of the same client id");
     this.#connections.set(connection.clientId, connection);
+    this.#subscriptions.index.add(EVERYBODY, connection);
     this.#heartbeat.add(connection);
     this.statistics.connectionOpened();
     this.#logger.debug({ clientId: connection.clientId, address: connection.remoteAddress, topics }, "connected");
@@ -181,22 +185,13 @@ export class ConnectionManager {
   }
 
   /** The topics somebody is subscribed to. */
-  get topics(): Iterable<Topic> {
-    return this.#subscriptions.index.topics;
+  *topics(): Iterable<Topic> {
+    for (const topic of this.#subscriptions.index.topics) if (topic !== EVERYBODY) yield topic;
   }
 
   /** Sends a frame once to each subscriber of any of the topics, but for those excepted; answers to how many. */
   publish(frame: Frame, topics: readonly Topic[], except: ReadonlySet<Connection> | null = null): number {
-    let reached = 0;
-    this.#publish += 1;
-    for (const topic of topics) {
-      for (const connection of this.#subscriptions.index.of(topic)) {
-        if (connection.lastPublish === this.#publish) continue;
-        connection.lastPublish = this.#publish;
-        if (except?.has(connection)) continue;
-        if (connection.deliver(frame)) reached += 1;
-      }
-    }
+    const reached = this.#subscriptions.index.publish(frame, topics, except);
     this.statistics.messagesSent(frame.type, reached);
     return reached;
   }
@@ -215,11 +210,9 @@ export class ConnectionManager {
   notify(fields: MessageFields, { clientId }: { clientId?: string | undefined } = {}): number {
     checkCustomMessage(fields);
     const frame = encodeFrame(new WebSocketMessage(fields));
-    const to = clientId === undefined ? this.#connections.values() : [this.#connections.get(clientId)];
-    let reached = 0;
-    for (const connection of to) if (connection?.deliver(frame)) reached += 1;
-    this.statistics.messagesSent(frame.type, reached);
-    return reached;
+    if (clientId === undefined) return this.publish(frame, [EVERYBODY]);
+    const connection = this.#connections.get(clientId);
+    return connection && this.#deliver(connection, frame) ? 1 : 0;
   }
 
   /** Writes what was delivered in this turn now instead of at its end. */
@@ -258,6 +251,7 @@ export class ConnectionManager {
     this.#closing.add(connection);
     if (this.#connections.get(connection.clientId) !== connection) return;
     this.#connections.delete(connection.clientId);
+    this.#subscriptions.index.delete(EVERYBODY, connection);
     this.#heartbeat.delete(connection);
     this.#subscriptions.remove(connection);
     this.statistics.connectionClosed();

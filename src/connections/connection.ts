@@ -17,6 +17,8 @@ export interface ConnectionDetails {
 
 /** What the owner of connections wants to hear of them. */
 export interface ConnectionObserver {
+  /** Something is done to the connection: what has been published before is to be handed to it first. */
+  settle(): void;
   /** There is something in the outbox: `flush()` is to be called soon. */
   pending(connection: Connection): void;
   /** The socket takes no more, and much waits. */
@@ -57,7 +59,7 @@ export class Connection {
   rttMs: number | null = null;
   /** Client messages in a row that could not be used. */
   badMessages = 0;
-  /** Number of the last publish that reached this connection: a message on several of its topics is sent once. */
+  /** Number of what was last handed to this connection: a message on several of its topics is sent once. */
   lastPublish = 0;
   /** Whether it is among those that are flushed next. */
   isPending = false;
@@ -93,6 +95,12 @@ export class Connection {
 
   /** Takes a frame to be sent in a moment, or when the socket has drained. False when the connection cannot take it. */
   deliver(frame: Frame): boolean {
+    this.#observer.settle();
+    return this.take(frame);
+  }
+
+  /** The same for what is published, in the order in which it is. */
+  take(frame: Frame): boolean {
     if (this.#state !== "open") return false;
     if (!this.outbox.push(frame) && !this.#pushBehind(frame)) return false;
     if (!this.isPending) {
@@ -119,6 +127,7 @@ export class Connection {
   /** Hands what waits to the socket, as far as that takes it. */
   flush(): void {
     if (this.#state !== "open") return;
+    this.#observer.settle();
     while (this.outbox.messages > 0 && !this.#transport.isFull) {
       this.#transport.send(this.outbox.take(MAX_WRITE_BYTES));
     }

@@ -1,16 +1,44 @@
 import type { Topic } from "../protocol/topic.ts";
+import type { Frame } from "./frame.ts";
 
-/** Who is subscribed to what, so that a publish touches only the subscribers of its topics. */
-export class TopicIndex<Subscriber> {
-  readonly #subscribers = new Map<Topic, Set<Subscriber>>();
+/** Frames in a row for the same subscribers that wait at most to be handed on together. */
+const MAX_REPEATED = 256;
 
-  add(topic: Topic, subscriber: Subscriber): void {
+/** Whoever can be subscribed to a topic. */
+export interface Subscriber {
+  /** Number of what was last handed to it. */
+  lastPublish: number;
+  /** Takes a frame; false when it cannot. */
+  take(frame: Frame): boolean;
+}
+
+/** The latest publish, and frames for the same subscribers that came right after it. */
+interface Latest<Each> {
+  audience: readonly ReadonlySet<Each>[];
+  reached: number;
+  repeated: Frame[];
+}
+
+/**
+ * Who is subscribed to what, so that a publish touches only the subscribers of its topics. Frames in a row for the same
+ * subscribers are handed on together, as to look at thousands of them costs more than what is done to each.
+ * Whatever else is done to one of them MUST come after `settle()`.
+ */
+export class TopicIndex<Each extends Subscriber> {
+  readonly #subscribers = new Map<Topic, Set<Each>>();
+  #latest: Latest<Each> | null = null;
+  /** Numbers what is handed on: a frame goes once to who is subscribed to several of its topics. */
+  #number = 0;
+
+  add(topic: Topic, subscriber: Each): void {
+    this.settle();
     const subscribers = this.#subscribers.get(topic);
     if (subscribers) subscribers.add(subscriber);
     else this.#subscribers.set(topic, new Set([subscriber]));
   }
 
-  delete(topic: Topic, subscriber: Subscriber): void {
+  delete(topic: Topic, subscriber: Each): void {
+    this.settle();
     const subscribers = this.#subscribers.get(topic);
     subscribers?.delete(subscriber);
     // An empty set is not kept: job topics come and go for ever.
@@ -27,7 +55,53 @@ export class TopicIndex<Subscriber> {
   }
 
   /** The subscribers of one topic. */
-  of(topic: Topic): Iterable<Subscriber> {
+  of(topic: Topic): Iterable<Each> {
     return this.#subscribers.get(topic) ?? [];
   }
+
+  /** Hands a frame once to each subscriber of any of the topics, but for those excepted; answers to how many. */
+  publish(frame: Frame, topics: readonly Topic[], except: ReadonlySet<Each> | null): number {
+    const audience: ReadonlySet<Each>[] = [];
+    for (const topic of topics) {
+      const subscribers = this.#subscribers.get(topic);
+      if (subscribers) audience.push(subscribers);
+    }
+    const latest = this.#latest;
+    if (latest && !except && latest.repeated.length < MAX_REPEATED && isSame(latest.audience, audience)) {
+      latest.repeated.push(frame);
+      return latest.reached;
+    }
+    this.settle();
+    const reached = this.#handOn([frame], audience, except);
+    if (reached > 0 && !except) this.#latest = { audience, reached, repeated: [] };
+    return reached;
+  }
+
+  /** Hands on what has been published and not been handed on yet. */
+  settle(): void {
+    const latest = this.#latest;
+    if (!latest) return;
+    this.#latest = null;
+    if (latest.repeated.length > 0) this.#handOn(latest.repeated, latest.audience, null);
+  }
+
+  #handOn(frames: readonly Frame[], audience: Latest<Each>["audience"], except: ReadonlySet<Each> | null): number {
+    let reached = 0;
+    this.#number += 1;
+    for (const subscribers of audience) {
+      for (const subscriber of subscribers) {
+        if (subscriber.lastPublish === this.#number) continue;
+        subscriber.lastPublish = this.#number;
+        if (except?.has(subscriber)) continue;
+        let isTaken = true;
+        for (const frame of frames) isTaken &&= subscriber.take(frame);
+        if (isTaken) reached += 1;
+      }
+    }
+    return reached;
+  }
+}
+
+function isSame(some: readonly unknown[], others: readonly unknown[]): boolean {
+  return some.length === others.length && some.every((subscribers, index) => subscribers === others[index]);
 }

@@ -235,7 +235,7 @@ export class Healer {
     const add = (key: JobKey) => {
       if (tracker.get(keyOf(key))?.phase !== "ended") watched.set(keyOf(key), key);
     };
-    for (const topic of manager.topics) {
+    for (const topic of manager.topics()) {
       const parsed = parseTopic(topic);
       if (parsed?.kind === "job" && isDue(parsed.queue) && histories.has(parsed.queue)) {
         add({ queue: parsed.queue, jobId: parsed.id });
@@ -262,7 +262,7 @@ export class Healer {
   }
 
   #watchedById(queue: string): string[] {
-    return [...this.#context.manager.topics].flatMap((topic) => {
+    return [...this.#context.manager.topics()].flatMap((topic) => {
       const parsed = parseTopic(topic);
       return parsed?.kind === "job" && parsed.queue === queue ? [parsed.id] : [];
     });

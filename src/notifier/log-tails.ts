@@ -41,7 +41,7 @@ export class LogTails {
     const { manager, tracker, reader, histories } = this.#context;
     const byId = new Set<string>();
     const watchedQueues = new Set<string>();
-    for (const topic of manager.topics) {
+    for (const topic of manager.topics()) {
       const parsed = parseTopic(topic);
       if (parsed?.kind === "job") byId.add(keyOf({ queue: parsed.queue, jobId: parsed.id }));
       if (parsed && parsed.kind !== "all") watchedQueues.add(parsed.queue);

@@ -231,6 +231,7 @@ describe("a connection that is closed while it catches up", () => {
     const viewer = openViewer(made.manager, { topics: ["*"], since: ["c"] });
     viewer.socket.isFull = true;
     for (const type of ["news", "more"]) made.manager.notify({ type });
+    made.manager.flush();
     expect(closeCodes(viewer)).toEqual([4290]);
     expect(catchUp).toMatchObject({ closes: 1, joins: 0 });
   });

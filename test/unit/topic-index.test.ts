@@ -1,42 +1,119 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Frame } from "../../src/connections/frame.ts";
+import type { Subscriber } from "../../src/connections/topic-index.ts";
 import { TopicIndex } from "../../src/connections/topic-index.ts";
+import { frameOf } from "./support/frames.ts";
+
+/** A subscriber that keeps what it takes. */
+class Person implements Subscriber {
+  lastPublish = 0;
+  readonly taken: string[] = [];
+
+  take({ bytes }: Frame): boolean {
+    this.taken.push(bytes.toString());
+    return true;
+  }
+}
+
+function people() {
+  return { index: new TopicIndex<Person>(), anna: new Person(), ben: new Person(), carl: new Person() };
+}
 
 describe("the topic index", () => {
   it("finds the subscribers of one topic and of no other", () => {
-    const index = new TopicIndex<string>();
-    index.add("queue:a", "anna");
-    index.add("queue:a", "ben");
-    index.add("queue:b", "carl");
-    expect([...index.of("queue:a")]).toEqual(["anna", "ben"]);
-    expect([...index.of("queue:b")]).toEqual(["carl"]);
+    const { index, anna, ben, carl } = people();
+    index.add("queue:a", anna);
+    index.add("queue:a", ben);
+    index.add("queue:b", carl);
+    expect([...index.of("queue:a")]).toEqual([anna, ben]);
+    expect([...index.of("queue:b")]).toEqual([carl]);
     expect([...index.of("queue:c")]).toEqual([]);
   });
 
   it("holds a subscriber once however often it is added", () => {
-    const index = new TopicIndex<string>();
-    index.add("*", "anna");
-    index.add("*", "anna");
-    expect([...index.of("*")]).toEqual(["anna"]);
-    index.delete("*", "anna");
+    const { index, anna } = people();
+    index.add("*", anna);
+    index.add("*", anna);
+    expect([...index.of("*")]).toEqual([anna]);
+    index.delete("*", anna);
     expect([...index.of("*")]).toEqual([]);
   });
 
   it("knows a topic as long as somebody is subscribed to it", () => {
-    const index = new TopicIndex<string>();
+    const { index, anna, ben } = people();
     expect(index.has("job:q:1")).toBe(false);
-    index.add("job:q:1", "anna");
-    index.add("job:q:1", "ben");
-    index.delete("job:q:1", "anna");
+    index.add("job:q:1", anna);
+    index.add("job:q:1", ben);
+    index.delete("job:q:1", anna);
     expect(index.has("job:q:1")).toBe(true);
-    index.delete("job:q:1", "ben");
+    index.delete("job:q:1", ben);
     expect(index.has("job:q:1")).toBe(false);
   });
 
   it("does not mind a subscriber or topic it never had", () => {
-    const index = new TopicIndex<string>();
-    index.add("*", "anna");
-    index.delete("*", "ben");
-    index.delete("queue:a", "anna");
-    expect([...index.of("*")]).toEqual(["anna"]);
+    const { index, anna, ben } = people();
+    index.add("*", anna);
+    index.delete("*", ben);
+    index.delete("queue:a", anna);
+    expect([...index.of("*")]).toEqual([anna]);
+  });
+
+  it("hands the first of several frames on at once, and the others when it is settled or others are meant", () => {
+    const { index, anna, ben } = people();
+    index.add("*", anna);
+    index.add("queue:b", ben);
+    expect(["1", "2", "3"].map((text) => index.publish(frameOf(text), ["*", "queue:a"], null))).toEqual([1, 1, 1]);
+    expect(anna.taken).toEqual(["1"]);
+    index.publish(frameOf("4"), ["*", "queue:b"], null);
+    expect(anna.taken).toEqual(["1", "2", "3", "4"]);
+    index.publish(frameOf("5"), ["*", "queue:b"], null);
+    index.settle();
+    expect([anna.taken, ben.taken]).toEqual([
+      ["1", "2", "3", "4", "5"],
+      ["4", "5"],
+    ]);
+  });
+
+  it("gives everybody what was published while it was subscribed, once and in order, whatever happens", () => {
+    const names = ["anna", "ben", "carl"] as const;
+    const topic = fc.constantFrom("*", "queue:a", "queue:b");
+    const action = fc.oneof(
+      { weight: 5, arbitrary: fc.record({ kind: fc.constant("publish" as const), topics: fc.uniqueArray(topic) }) },
+      {
+        weight: 2,
+        arbitrary: fc.record({ kind: fc.constantFrom("add", "delete"), topic, name: fc.constantFrom(...names) }),
+      },
+      fc.record({ kind: fc.constant("settle" as const) }),
+      fc.record({
+        kind: fc.constant("except" as const),
+        topics: fc.uniqueArray(topic),
+        name: fc.constantFrom(...names),
+      }),
+    );
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
+        const { index, ...subscribers } = people();
+        const topics = Object.fromEntries(names.map((name) => [name, new Set<string>()]));
+        const expected: Record<string, string[]> = { anna: [], ben: [], carl: [] };
+        for (const [number, each] of actions.entries()) {
+          if (each.kind === "settle") index.settle();
+          else if ("topic" in each) {
+            index[each.kind === "add" ? "add" : "delete"](each.topic, subscribers[each.name]);
+            topics[each.name]?.[each.kind === "add" ? "add" : "delete"](each.topic);
+          } else {
+            const excepted = "name" in each ? each.name : null;
+            const reached = names.filter(
+              (name) => name !== excepted && each.topics.some((wanted) => topics[name]?.has(wanted)),
+            );
+            for (const name of reached) expected[name]?.push(String(number));
+            const except = excepted && new Set([subscribers[excepted]]);
+            expect(index.publish(frameOf(String(number)), each.topics, except)).toBe(reached.length);
+          }
+        }
+        index.settle();
+        for (const name of names) expect(subscribers[name].taken).toEqual(expected[name]);
+      }),
+    );
   });
 });
