@@ -176,9 +176,11 @@ function lockedPackages(path) {
   }
 }
 
+/** What is compiled: file by file, or, where `bundle` names files, all of a folder into these. */
 const BUILDS = [
-  { sources: "src", output: "dist" },
-  { sources: "workers", output: "workers/build" },
+  { sources: "src", output: "dist", except: "src/elements" },
+  { sources: "src", output: "dist/browser", bundle: ["client.js", "client.css"] },
+  { sources: "workers", output: "workers/build", except: "workers/build" },
 ];
 
 /** Why a build is needed, or null. */
@@ -187,12 +189,17 @@ function buildReason() {
     .filter((name) => name === "package.json" || /^tsconfig.*\.json$/.test(name))
     .concat("workers/tsconfig.json");
   const settingsTime = Math.max(...settings.map(modifiedAt));
-  for (const { sources, output } of BUILDS) {
-    for (const source of sourcesUnder(sources, output)) {
-      const compiled = join(output, source.slice(sources.length + 1).replace(/ts$/, "js"));
-      const compiledTime = modifiedAt(compiled);
-      if (compiledTime === 0) return `${compiled} is missing`;
-      if (compiledTime < Math.max(settingsTime, modifiedAt(source))) return `${compiled} is older than its sources`;
+  for (const { sources, output, except, bundle } of BUILDS) {
+    for (const source of sourcesUnder(sources, except)) {
+      const name = source.slice(sources.length + 1);
+      // The stylesheet is only bundled.
+      if (!bundle && name.endsWith(".css")) continue;
+      for (const file of bundle ?? [name.replace(/ts$/, "js")]) {
+        const compiled = join(output, file);
+        const compiledTime = modifiedAt(compiled);
+        if (compiledTime === 0) return `${compiled} is missing`;
+        if (compiledTime < Math.max(settingsTime, modifiedAt(source))) return `${compiled} is older than its sources`;
+      }
     }
   }
   return null;
@@ -202,7 +209,7 @@ function sourcesUnder(folder, except) {
   return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return path === except ? [] : sourcesUnder(path, except);
-    return /\.[cm]?ts$/.test(entry.name) && !/\.d\.[cm]?ts$/.test(entry.name) ? [path] : [];
+    return /\.([cm]?ts|css)$/.test(entry.name) && !/\.d\.[cm]?ts$/.test(entry.name) ? [path] : [];
   });
 }
 

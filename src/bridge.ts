@@ -9,6 +9,8 @@ import { ConnectionManager } from "./connections/connection-manager.ts";
 import { BridgeClosedError, InvalidQueueError } from "./errors.ts";
 import type { QueueEventsLike } from "./handed-in.ts";
 import { isQueueEventsLike, QUEUE_NAME_PATTERN } from "./handed-in.ts";
+import type { BrowserFiles } from "./http/browser-files.ts";
+import { browserFiles } from "./http/browser-files.ts";
 import { readHealth } from "./http/health.ts";
 import { RefusalLog } from "./http/refusal-log.ts";
 import { reportStats } from "./http/reports.ts";
@@ -22,6 +24,10 @@ import { WebSocketNotifier } from "./notifier/web-socket-notifier.ts";
 import type { MessageFields } from "./protocol/message.ts";
 import { Sources } from "./sources/sources.ts";
 import { VERSION } from "./version.ts";
+import { WidgetStore } from "./widgets/widget-store.ts";
+
+/** Largest part of an outbox's bytes that the HTML of one part of a widget may take; the message has some fields beside it. */
+const MAX_SHARE_OF_OUTBOX = 1 / 5;
 
 /** Upgrade listeners of all bridges, as several may share one server, and the sockets that one of them has taken. */
 const ours = new WeakSet<UpgradeListener>();
@@ -47,6 +53,8 @@ export function createBridge(options: BridgeOptions): Bridge {
 export class Bridge {
   /** Serves the REST routes under `basePath`: for Express 4 and 5, and as the listener of a plain `node:http` server. */
   readonly router: RequestHandler;
+  /** What widgets have rendered, for as long as it is kept. */
+  readonly widgets: WidgetStore;
   readonly #settings: BridgeSettings;
   readonly #manager: ConnectionManager;
   readonly #upgrades: UpgradeHandler;
@@ -71,6 +79,12 @@ export class Bridge {
       logger: partLogger(logger, "notifier"),
     });
     this.#sources.useSink(this.#notifier);
+    this.widgets = new WidgetStore({
+      publish: (topic, message) => this.#manager.publish(this.#manager.encode(message), [topic]),
+      logger: partLogger(logger, "widgets"),
+      maxPartBytes: Math.floor(settings.maxQueueBytes * MAX_SHARE_OF_OUTBOX),
+    });
+    this.#manager.useKeptMessages(this.widgets);
     const access = new Access(settings);
     const httpLogger = partLogger(logger, "http");
     const refusals = new RefusalLog(httpLogger);
@@ -78,13 +92,23 @@ export class Bridge {
     this.#upgrades = new UpgradeHandler({ ...http, trustProxy });
     const [sources, health] = [() => this.#sources.status(), () => this.health()];
     const readJob = (queue: string, jobId: string) => this.#notifier.readJob(queue, jobId);
-    this.router = createRestRouter({ ...http, version: VERSION, sources, health, readJob });
+    this.router = createRestRouter({ ...http, version: VERSION, sources, health, readJob, widgets: this.widgets });
     for (const queue of settings.queues) this.attachQueue(queue);
   }
 
   /** The names of the attached queues. */
   get queues(): string[] {
     return this.#sources.queues;
+  }
+
+  /** Where everything is served, for example `/ws`. */
+  get basePath(): string {
+    return this.#settings.basePath;
+  }
+
+  /** The script and the stylesheet that pages with widgets need. */
+  get browserFiles(): BrowserFiles {
+    return browserFiles(this.basePath);
   }
 
   /**
@@ -193,6 +217,7 @@ export class Bridge {
 
   async #close(): Promise<void> {
     this.#upgrades.close();
+    this.widgets.close();
     await this.#manager.close();
     this.#notifier.close();
     await this.#sources.close();

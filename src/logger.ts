@@ -4,7 +4,7 @@ import { pino } from "pino";
 export type { Logger };
 
 /** Names of the parts that log; each logs through a child of the bridge's logger. */
-export type LoggerPart = "connections" | "sources" | "notifier" | "http";
+export type LoggerPart = "connections" | "sources" | "notifier" | "http" | "widgets";
 
 /** The logger of one part of the bridge. */
 export function partLogger(logger: Logger, part: LoggerPart): Logger {

@@ -21,8 +21,9 @@ export class CursorBook {
     for (const topic of topics) {
       if (topic === ALL_TOPIC) return new Map(this.#newest);
       const parsed = parseTopic(topic);
-      const cursor = parsed && parsed.kind !== "all" ? this.#newest.get(parsed.queue) : undefined;
-      if (parsed && parsed.kind !== "all" && cursor !== undefined) since.set(parsed.queue, cursor);
+      if (parsed?.kind !== "queue" && parsed?.kind !== "job") continue;
+      const cursor = this.#newest.get(parsed.queue);
+      if (cursor !== undefined) since.set(parsed.queue, cursor);
     }
     return since;
   }

@@ -19,6 +19,8 @@ export type {
   QueueMeta,
   RetryMeta,
   SnapshotMeta,
+  WidgetContent,
+  WidgetMeta,
 } from "./known-messages.ts";
 export type { ClientState } from "./link.ts";
 export type { MessageOf, ServerMessage } from "./server-message.ts";

@@ -79,6 +79,17 @@ export interface PingMeta extends MessageMeta {
   cursors: Record<string, string>;
 }
 
+/** `meta` of `widget`. */
+export interface WidgetMeta extends MessageMeta {
+  /** Names the rendering. */
+  widget_id: string;
+}
+
+/** How a part of a widget came out; or, without a part, that what has not been told yet is not kept any more. */
+export type WidgetContent =
+  | { part: number; state: "ready" | "error"; html: string }
+  | { part: null; state: "expired"; html: null };
+
 interface Known<Content, Meta extends MessageMeta = MessageMeta> {
   content: Content;
   meta: Meta;
@@ -108,6 +119,7 @@ export interface KnownMessages extends Record<JobMessageType, Known<unknown, Job
   snapshot: Known<SnapshotContent, SnapshotMeta>;
   /** `queue` is null when it cannot be told which; `missed` is null when it is not known how many. */
   gap: Known<{ queue: string | null; missed: number | null; truncated: boolean }, GapMeta>;
+  widget: Known<WidgetContent, WidgetMeta>;
   connected: Known<{
     client_id: string;
     protocol: number;

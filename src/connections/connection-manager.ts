@@ -5,6 +5,7 @@ import { CLOSE_CODE } from "../protocol/close-code.ts";
 import type { MessageFields, MessageMeta } from "../protocol/message.ts";
 import { PROTOCOL_VERSION, WebSocketMessage } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
+import { maskTopic } from "../protocol/topic.ts";
 import type { MessageHandler } from "./client-message-router.ts";
 import { ClientMessageRouter, withRequest } from "./client-message-router.ts";
 import type { ConnectionObserver } from "./connection.ts";
@@ -15,11 +16,13 @@ import type { Frame } from "./frame.ts";
 import { encodeBounded, encodeFrame } from "./frame.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { History } from "./history.ts";
+import type { KeptMessages } from "./kept-messages.ts";
 import type { ConnectionManagerOptions, OpenOptions } from "./options.ts";
 import type { BacklogTotal, OutboxLimits } from "./outbox.ts";
 import { Outbox } from "./outbox.ts";
 import { Pinger } from "./pinger.ts";
 import { Statistics } from "./statistics.ts";
+import type { Delivery } from "./subscriptions.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { Transport } from "./transport.ts";
 
@@ -57,7 +60,9 @@ export class ConnectionManager {
     this.#backlogTotal = { bytes: 0, maxBytes: options.maxTotalQueueBytes };
     this.#flusher = new Flusher(options.maxFlushDelayMs);
     const deliver = (connection: Connection, frame: Frame) => this.#deliver(connection, frame);
-    this.#subscriptions = new Subscriptions({ deliver, send: (...message) => this.#send(...message) }, options.logger);
+    const send: Delivery["send"] = (...message) => this.#send(...message);
+    const encode: Delivery["encode"] = (message) => this.encode(message);
+    this.#subscriptions = new Subscriptions({ deliver, send, encode }, options.logger);
     this.#pinger = new Pinger(this.statistics, deliver);
     this.#observer = {
       settle: () => this.#subscriptions.index.settle(),
@@ -92,6 +97,11 @@ export class ConnectionManager {
   /** Sets where the past of the queues is asked for. */
   useHistory(history: History): void {
     this.#subscriptions.history = history;
+  }
+
+  /** Sets where is asked for what is kept of a topic for whoever subscribes to it. */
+  useKeptMessages(kept: KeptMessages): void {
+    this.#subscriptions.kept = kept;
   }
 
   /**
@@ -268,7 +278,7 @@ export class ConnectionManager {
   #overflowed(connection: Connection, dropped: number): void {
     this.statistics.messages.dropped += dropped;
     this.#logger.warn(
-      { clientId: connection.clientId, dropped, topics: [...connection.topics] },
+      { clientId: connection.clientId, dropped, topics: [...connection.topics].map(maskTopic) },
       "slow consumer: its outbox is full, so it is disconnected (4290); it recovers by reconnecting with its cursors",
     );
   }

@@ -2,14 +2,17 @@ import { BullcastError, InvalidMessageError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { MAX_TOPICS } from "../protocol/client-message.ts";
 import { CLOSE_CODE } from "../protocol/close-code.ts";
-import type { MessageMeta } from "../protocol/message.ts";
+import type { MessageMeta, WebSocketMessage } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
+import { maskTopic } from "../protocol/topic.ts";
 import type { RequestId } from "./client-message-router.ts";
 import { withRequest } from "./client-message-router.ts";
 import type { Connection } from "./connection.ts";
 import type { Frame } from "./frame.ts";
 import type { CatchUp, History } from "./history.ts";
 import { NO_HISTORY } from "./history.ts";
+import type { KeptMessages } from "./kept-messages.ts";
+import { KeptCatchUp, NOTHING_KEPT } from "./kept-messages.ts";
 import { TopicIndex } from "./topic-index.ts";
 
 /** Frames sent to connections that catch up before other work gets its turn, to all together and to one in a row. */
@@ -46,6 +49,7 @@ interface WaitingRequest {
 export interface Delivery {
   deliver(connection: Connection, frame: Frame): boolean;
   send(connection: Connection, type: string, content: unknown, meta?: MessageMeta): void;
+  encode(message: WebSocketMessage): Frame;
 }
 
 /**
@@ -56,6 +60,8 @@ export class Subscriptions {
   readonly index = new TopicIndex<Connection>();
   /** Where the past of the queues is asked for. */
   history: History = NO_HISTORY;
+  /** Where is asked for what is kept of other topics. */
+  kept: KeptMessages = NOTHING_KEPT;
   readonly #delivery: Delivery;
   readonly #logger: Logger;
   readonly #catchingUp = new Map<Connection, CatchingUp>();
@@ -131,11 +137,22 @@ export class Subscriptions {
     if (new Set([...connection.topics, ...topics]).size > MAX_TOPICS) {
       throw new InvalidMessageError(`topics: expected at most ${MAX_TOPICS} on one connection`);
     }
-    const catchUp = this.history.catchUp(connection, topics, since);
+    const catchUp = this.#withKept(connection, topics, this.history.catchUp(connection, topics, since));
     for (const topic of topics) connection.topics.add(topic);
     if (!catchUp) return this.#join(connection, topics, false, requestId);
     this.#catchingUp.set(connection, { catchUp, topics, requestId, startedAt: null, isPreparing: false, waiting: [] });
     this.#advance(connection);
+  }
+
+  /** What is kept is sent at once, and its topics joined, even while Redis is being waited for on behalf of others. */
+  #withKept(connection: Connection, topics: readonly Topic[], catchUp: CatchUp | null): CatchUp | null {
+    const kept = topics.flatMap((topic) => {
+      const messages = this.kept.subscribed(topic);
+      if (messages) this.index.add(topic, connection);
+      return messages ?? [];
+    });
+    if (kept.length === 0) return catchUp;
+    return new KeptCatchUp(kept, catchUp, (message) => this.#delivery.encode(message));
   }
 
   #unsubscribe(connection: Connection, topics: readonly Topic[], requestId: RequestId | undefined): void {
@@ -144,7 +161,7 @@ export class Subscriptions {
       this.index.delete(topic, connection);
     }
     this.#delivery.send(connection, "unsubscribed", { topics }, withRequest(requestId));
-    this.#logger.debug({ clientId: connection.clientId, topics }, "unsubscribed");
+    this.#logger.debug({ clientId: connection.clientId, topics: topics.map(maskTopic) }, "unsubscribed");
     this.history.interestChanged();
   }
 
@@ -249,7 +266,7 @@ export class Subscriptions {
     for (const topic of topics) this.index.add(topic, connection);
     const content = { topics, recovered, cursors: this.history.cursors(topics) };
     this.#delivery.send(connection, "subscribed", content, withRequest(requestId));
-    this.#logger.debug({ clientId: connection.clientId, topics, recovered }, "subscribed");
+    this.#logger.debug({ clientId: connection.clientId, topics: topics.map(maskTopic), recovered }, "subscribed");
     this.history.interestChanged();
   }
 }

@@ -1,4 +1,5 @@
 import type { ConnectionManager } from "../connections/connection-manager.ts";
+import { maskTopic } from "../protocol/topic.ts";
 import type { SourceStatus } from "../sources/fact.ts";
 import type { Clients, Stats } from "./schemas.ts";
 
@@ -28,7 +29,7 @@ export function reportClients(manager: ConnectionManager): Clients {
     connected_at: new Date(connection.connectedAt).toISOString(),
     remote_address: connection.remoteAddress,
     principal: connection.principal?.id ?? null,
-    topics: [...connection.topics],
+    topics: [...connection.topics].map(maskTopic),
     outbox: { messages: connection.outbox.messages, bytes: connection.outbox.bytes },
     lag_ms: connection.lagMs,
     rtt_ms: connection.rttMs,

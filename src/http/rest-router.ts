@@ -9,7 +9,10 @@ import { describeGiven, inputIssues } from "../input-issue.ts";
 import type { Logger } from "../logger.ts";
 import type { SnapshotContent } from "../protocol/snapshot.ts";
 import type { SourceStatus } from "../sources/fact.ts";
+import type { WidgetStore } from "../widgets/widget-store.ts";
+import { serveBrowserFile } from "./browser-files.ts";
 import { openApiDocument } from "./openapi.ts";
+import { servePart } from "./part-page.ts";
 import { sendJson, sendProblem } from "./problem.ts";
 import type { RefusalLog } from "./refusal-log.ts";
 import { reportClients, reportStats } from "./reports.ts";
@@ -33,6 +36,7 @@ export interface RestRouterOptions {
   health: () => Health;
   /** How a job stands: null when there is none, undefined when its queue is not attached. Rejects when Redis does not answer. */
   readJob: (queue: string, jobId: string) => Promise<SnapshotContent | null | undefined>;
+  widgets: WidgetStore;
   logger: Logger;
 }
 
@@ -44,6 +48,16 @@ export function createRestRouter(options: RestRouterOptions): RequestHandler {
   const { basePath, manager, access, refusals, logger } = options;
   const openApi = openApiDocument(basePath, options.version);
   const routes = express.Router({ caseSensitive: true });
+
+  // For pages of the application: these have rules of their own on who is served.
+  for (const name of ["client.js", "client.css"] as const) {
+    routes.route(`/${name}`).get(serveBrowserFile(name)).all(refuseMethod("GET, HEAD"));
+  }
+  const sendPart = servePart(options);
+  routes
+    .route("/widgets/:id/:part")
+    .get((request, response) => sendPart(request, response, request.params.id, request.params.part))
+    .all(refuseMethod("GET, HEAD"));
 
   routes.use((request, response, next) => {
     const refusal = access.refuseRest(request);

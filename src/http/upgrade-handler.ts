@@ -11,6 +11,7 @@ import type { Logger } from "../logger.ts";
 import { MAX_CLIENT_MESSAGE_BYTES } from "../protocol/client-message.ts";
 import { CLOSE_CODE } from "../protocol/close-code.ts";
 import { WebSocketMessage } from "../protocol/message.ts";
+import { admitInTime } from "./admission.ts";
 import type { Problem } from "./problem.ts";
 import { problemDocument } from "./problem.ts";
 import type { RefusalLog } from "./refusal-log.ts";
@@ -21,8 +22,6 @@ import { fitReason, WsTransport } from "./ws-transport.ts";
 /** `ws` itself cuts frames beyond this off (1009) without taking them into memory; smaller ones can be answered. */
 const MAX_PAYLOAD_BYTES = 16 * MAX_CLIENT_MESSAGE_BYTES;
 
-/** How long `authenticate` may take. */
-const AUTHENTICATE_TIMEOUT_MS = 10_000;
 const SHUTTING_DOWN: Problem = { status: 503, detail: "the server is shutting down" };
 
 /** How long a refused viewer may take to close. */
@@ -92,7 +91,7 @@ export class UpgradeHandler {
     let admission: Admission | { failure: unknown };
     try {
       this.#pending.add(socket);
-      admission = await inTime(access.admitViewer(request, viewer.token));
+      admission = await admitInTime(access, request, viewer.token);
     } catch (failure) {
       logger.error({ err: failure }, "`authenticate` failed; the viewer is refused");
       admission = { failure };
@@ -166,15 +165,6 @@ export class UpgradeHandler {
       (request.socket.remoteAddress ?? null)
     );
   }
-}
-
-async function inTime(admission: Promise<Admission>): Promise<Admission> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    const error = new Error(`\`authenticate\` did not answer within ${AUTHENTICATE_TIMEOUT_MS} ms`);
-    timer = setTimeout(reject, AUTHENTICATE_TIMEOUT_MS, error);
-  });
-  return Promise.race([admission, deadline]).finally(() => clearTimeout(timer));
 }
 
 /** Answers an upgrade with a problem document instead of a handshake. */

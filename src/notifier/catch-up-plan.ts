@@ -48,7 +48,7 @@ export function planCatchUp(
       const parsed = parseTopic(topic);
       if (parsed?.kind === "all") for (const queue of histories.keys()) want(queue).isWhole = true;
       else if (parsed?.kind === "queue") want(parsed.queue).isWhole = true;
-      else if (parsed) want(parsed.queue).jobIds.add(parsed.id);
+      else if (parsed?.kind === "job") want(parsed.queue).jobIds.add(parsed.id);
     }
     const legs: Leg[] = [];
     const unattached: JobKey[] = [];

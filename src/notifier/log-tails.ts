@@ -44,7 +44,7 @@ export class LogTails {
     for (const topic of manager.topics()) {
       const parsed = parseTopic(topic);
       if (parsed?.kind === "job") byId.add(keyOf({ queue: parsed.queue, jobId: parsed.id }));
-      if (parsed && parsed.kind !== "all") watchedQueues.add(parsed.queue);
+      if (parsed?.kind === "queue" || parsed?.kind === "job") watchedQueues.add(parsed.queue);
     }
     for (const queue of histories.keys()) {
       if (manager.isWatched(topicsOf(queue, null))) watchedQueues.add(queue);

@@ -30,7 +30,7 @@ export class ViewerHistory implements History, CatchUpHost {
     for (const topic of topics) {
       const parsed = parseTopic(topic);
       if (parsed?.kind === "all") for (const queue of histories.keys()) queues.add(queue);
-      else if (parsed) queues.add(parsed.queue);
+      else if (parsed?.kind === "queue" || parsed?.kind === "job") queues.add(parsed.queue);
     }
     const cursors: Record<string, string> = {};
     for (const queue of queues) {

@@ -1,4 +1,4 @@
-/** What a connection can subscribe to: `*`, `queue:<name>` or `job:<queue>:<id>`. */
+/** What a connection can subscribe to: `*`, `queue:<name>`, `job:<queue>:<id>` or `widget:<id>`. */
 export type Topic = string;
 
 export const ALL_TOPIC: Topic = "*";
@@ -13,11 +13,17 @@ export function jobTopic(queue: string, id: string): Topic {
   return `job:${queue}:${id}`;
 }
 
+/** The topic that carries the parts of one rendering of a widget. */
+export function widgetTopic(id: string): Topic {
+  return `widget:${id}`;
+}
+
 /** What a topic means. */
 export type ParsedTopic =
   | { kind: "all" }
   | { kind: "queue"; queue: string }
-  | { kind: "job"; queue: string; id: string };
+  | { kind: "job"; queue: string; id: string }
+  | { kind: "widget"; id: string };
 
 /** Longest topic, in characters, its prefix included. */
 export const MAX_TOPIC_LENGTH = 512;
@@ -25,9 +31,11 @@ export const MAX_TOPIC_LENGTH = 512;
 /** A BullMQ queue name has no colon, a job id may have any. */
 const QUEUE_TOPIC = /^queue:([^:]+)$/;
 const JOB_TOPIC = /^job:([^:]+):(.+)$/s;
+/** 128 bits in base64url. */
+const WIDGET_TOPIC = /^widget:([A-Za-z0-9_-]{22})$/;
 
 /** The accepted forms, for error texts. */
-export const TOPIC_FORMS = `\`*\`, \`queue:<name>\` or \`job:<queue>:<id>\`, at most ${MAX_TOPIC_LENGTH} characters`;
+export const TOPIC_FORMS = `\`*\`, \`queue:<name>\`, \`job:<queue>:<id>\` or \`widget:<id>\`, at most ${MAX_TOPIC_LENGTH} characters`;
 
 /** Reads a topic; null when it has none of the accepted forms. Job topics split at their first two colons. */
 export function parseTopic(topic: string): ParsedTopic | null {
@@ -36,5 +44,12 @@ export function parseTopic(topic: string): ParsedTopic | null {
   const job = JOB_TOPIC.exec(topic);
   if (job?.[1] && job[2]) return { kind: "job", queue: job[1], id: job[2] };
   const queue = QUEUE_TOPIC.exec(topic);
-  return queue?.[1] ? { kind: "queue", queue: queue[1] } : null;
+  if (queue?.[1]) return { kind: "queue", queue: queue[1] };
+  const widget = WIDGET_TOPIC.exec(topic);
+  return widget?.[1] ? { kind: "widget", id: widget[1] } : null;
+}
+
+/** A topic as it may be shown to others: who knows the id of a widget may read it. */
+export function maskTopic(topic: Topic): string {
+  return topic.startsWith("widget:") ? "widget:****" : topic;
 }

@@ -8,6 +8,7 @@ import type { RestRouterOptions } from "../../src/http/rest-router.ts";
 import { createRestRouter } from "../../src/http/rest-router.ts";
 import { snapshotSchema } from "../../src/http/schemas.ts";
 import type { SnapshotContent } from "../../src/protocol/snapshot.ts";
+import type { WidgetStore } from "../../src/widgets/widget-store.ts";
 import { call, expectProblem, listen, strict } from "./support.ts";
 
 const SNAPSHOT: SnapshotContent = {
@@ -36,6 +37,7 @@ async function serveJobs(readJob: RestRouterOptions["readJob"], access: { adminT
     version: "1.0.0",
     // No route of jobs asks it.
     manager: {} as ConnectionManager,
+    widgets: {} as WidgetStore,
     access: new Access({ allowedOrigins: [], allowedHosts: [], insecure: false, ...access }),
     refusals: new RefusalLog(logger),
     sources: () => [],

@@ -22,6 +22,7 @@ describe("a topic", () => {
     { topic: "job:emails:a:b::c:", means: { kind: "job", queue: "emails", id: "a:b::c:" } },
     { topic: "job:emails::", means: { kind: "job", queue: "emails", id: ":" } },
     { topic: "job:queue:job:queue:1", means: { kind: "job", queue: "queue", id: "job:queue:1" } },
+    { topic: "widget:AbCdEfGhIjKlMnOpQrS-_0", means: { kind: "widget", id: "AbCdEfGhIjKlMnOpQrS-_0" } },
     { topic: "job:emails:two\nlines", means: { kind: "job", queue: "emails", id: "two\nlines" } },
   ])("is read: $topic", ({ topic, means }) => {
     expect(parseTopic(topic)).toEqual(means);
@@ -44,6 +45,10 @@ describe("a topic", () => {
     "Queue:emails",
     " queue:emails",
     "widget:1",
+    "widget:",
+    "widget:*",
+    "widget:AbCdEfGhIjKlMnOpQrS-_01",
+    "widget:AbCdEfGhIjKlMnOpQrS-_ ",
     "stats",
     "clients",
     "__proto__",

@@ -1,0 +1,94 @@
+import { z } from "zod";
+import type { HtmlValue, SafeHtml } from "./html.ts";
+import { html } from "./html.ts";
+import { parseOptions } from "./widget-options.ts";
+
+/** One column: its heading, and what it shows of a row: the field of that name, or what a function answers. */
+export interface TableColumn<Row> {
+  title: string;
+  value: (keyof Row & string) | ((row: Row) => unknown);
+}
+
+type Rows<Row> = Iterable<Row> | AsyncIterable<Row>;
+
+export interface TableWidgetOptions<Row> {
+  /** The table's caption. */
+  title: string;
+  columns: readonly TableColumn<Row>[];
+  /** The rows, or a function that fetches them; an async iterable is read no further than `maxRows` needs. */
+  rows: Rows<Row> | ((signal: AbortSignal) => Rows<Row> | Promise<Rows<Row>>);
+  /** Rows shown; that there are more is said below the table. 1 to 10,000. Default 100. */
+  maxRows?: number | undefined;
+  /** What is shown where there are no rows. Default "Nothing to show." */
+  empty?: string | undefined;
+}
+
+type TableSettings<Row> = TableWidgetOptions<Row> & { maxRows: number; empty: string };
+
+function isRows(value: unknown): boolean {
+  if (typeof value === "function") return true;
+  if (typeof value !== "object" || value === null) return false;
+  return Symbol.iterator in value || Symbol.asyncIterator in value;
+}
+
+const MAX_ROWS = { error: "a whole number of rows from 1 to 10000" };
+const COLUMNS = { error: "an array of at least one column" };
+
+const optionsSchema = z.strictObject(
+  {
+    title: z.string({ error: "a text" }).min(1, { error: "a text that is not empty" }),
+    columns: z
+      .array(
+        z.strictObject({
+          title: z.string({ error: "a text" }),
+          value: z.custom(
+            (value) => typeof value === "string" || typeof value === "function",
+            "the name of a field or a function of a row",
+          ),
+        }),
+        COLUMNS,
+      )
+      .min(1, COLUMNS),
+    rows: z.custom(isRows, "an iterable, an async iterable or a function that answers one"),
+    maxRows: z.int(MAX_ROWS).min(1, MAX_ROWS).max(10_000, MAX_ROWS).default(100),
+    empty: z.string({ error: "a text" }).default("Nothing to show."),
+  },
+  { error: "an object of options" },
+);
+
+/** A subwidget that shows rows as a table. */
+export class TableWidget<Row> {
+  readonly #settings: TableSettings<Row>;
+
+  /** @throws {InvalidSettingsError} listing every option that cannot be used. */
+  constructor(options: TableWidgetOptions<Row>) {
+    this.#settings = parseOptions(optionsSchema, options, "options") as TableSettings<Row>;
+  }
+
+  async render(signal: AbortSignal): Promise<SafeHtml> {
+    const { title, columns, rows: given, maxRows, empty } = this.#settings;
+    const rows: Row[] = [];
+    let isCut = false;
+    for await (const row of typeof given === "function" ? await given(signal) : given) {
+      // Leaving the loop ends the iterable too.
+      signal.throwIfAborted();
+      isCut = rows.length === maxRows;
+      if (isCut) break;
+      rows.push(row);
+    }
+    const cells = (row: Row) => columns.map(({ value }) => html`<td>${shown(row, value)}</td>`);
+    const body =
+      rows.length > 0
+        ? rows.map((row) => html`<tr>${cells(row)}</tr>`)
+        : html`<tr><td colspan="${columns.length}">${empty}</td></tr>`;
+    // Whoever has no mouse scrolls a wide table with the arrow keys, so it takes the focus.
+    return html`<div class="bullcast-table" role="region" aria-label="${title}" tabindex="0"><table><caption>${title}</caption><thead><tr>${columns.map((column) => html`<th scope="col">${column.title}</th>`)}</tr></thead><tbody>${body}</tbody></table>${isCut && html`<p>Only the first ${maxRows} rows are shown.</p>`}</div>`;
+  }
+}
+
+/** What a cell shows: in a table a boolean is a fact, not a condition. */
+function shown<Row>(row: Row, value: TableColumn<Row>["value"]): HtmlValue {
+  const cell = typeof value === "function" ? value(row) : row[value];
+  if (typeof cell === "boolean") return String(cell);
+  return cell instanceof Date ? cell.toISOString() : (cell as HtmlValue);
+}
