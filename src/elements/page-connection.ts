@@ -41,6 +41,10 @@ export class PageConnection {
   constructor(url: string) {
     this.#client = new BullcastClient({ url, topics: [] });
     this.#client.on("widget", ({ content, meta }) => this.#widgets.get(meta.widget_id)?.receive(content));
+    // The next attempt may be seconds away, and what made the last ones fail is mended.
+    addEventListener("online", () => {
+      if (this.#isNeeded) this.#client.connect();
+    });
     // By itself it closes only when trying again would be of no use.
     this.#client.on("state", (state) => {
       if (state === "closed") for (const widget of this.#widgets.values()) widget.receive({ state: "failed" });
@@ -93,9 +97,14 @@ export class PageConnection {
     };
   }
 
+  get #isNeeded(): boolean {
+    return this.#widgets.size + this.#jobs > 0;
+  }
+
+  /** Connects where something has begun to need it, and closes a while after the last has ceased to. */
   #need(): void {
     clearTimeout(this.#idle);
-    if (this.#widgets.size + this.#jobs > 0) this.#client.connect();
+    if (this.#isNeeded) this.#client.connect();
     else this.#idle = setTimeout(() => this.#client.close(), IDLE_MS);
   }
 }
