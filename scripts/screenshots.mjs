@@ -1,8 +1,8 @@
-// `npm run screenshots`: makes the pictures in docs/images from the running demo.
+// `npm run screenshots`: makes the pictures in docs/images from the running demo and the running example.
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { freePort } from "./private-redis.mjs";
+import { freePort, startPrivateRedis } from "./private-redis.mjs";
 import { ensureBuild, ensureDependencies, ensureTestTools, ROOT, runMain, say } from "./setup.mjs";
 
 const PICTURES = [
@@ -18,6 +18,17 @@ await runMain(async () => {
   const folder = join(ROOT, "docs/images");
   mkdirSync(folder, { recursive: true });
 
+  const browser = await launchChromium();
+  try {
+    await picturePage(browser, folder);
+    await pictureWidgets(browser, folder);
+  } finally {
+    await browser.close();
+  }
+});
+
+/** The page of `serve`, showing the demo's jobs. */
+async function picturePage(browser, folder) {
   const { REDIS_URL: _, ...environment } = process.env;
   const demo = spawn(process.execPath, ["scripts/demo.mjs"], {
     cwd: ROOT,
@@ -25,7 +36,6 @@ await runMain(async () => {
     env: { ...environment, PORT: String(await freePort()) },
   });
   const ended = new Promise((resolve) => demo.once("exit", resolve));
-  const browser = await launchChromium();
   try {
     const url = await pageUrl(demo);
     const pages = await Promise.all(
@@ -47,21 +57,42 @@ await runMain(async () => {
       say(`docs/images/${file}`);
     }
   } finally {
-    await browser.close();
     demo.kill("SIGTERM");
     await ended;
   }
-});
+}
 
-/** The address the demo prints. */
-function pageUrl(demo) {
+/** The example's page while two of its parts are waited for and its job is at work. */
+async function pictureWidgets(browser, folder) {
+  const redis = await startPrivateRedis();
+  const server = spawn(process.execPath, ["examples/async-widget/server.js"], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, REDIS_URL: redis.url, PORT: "0" },
+  });
+  const ended = new Promise((resolve) => server.once("exit", resolve));
+  try {
+    const page = await browser.newPage({ viewport: { width: 1000, height: 530 }, deviceScaleFactor: 2 });
+    await page.goto(await pageUrl(server));
+    await page.locator(".bullcast-log-line").nth(2).waitFor();
+    await page.screenshot({ path: join(folder, "widgets.png"), animations: "disabled" });
+    say("docs/images/widgets.png");
+  } finally {
+    server.kill("SIGTERM");
+    await ended;
+    await redis.stop();
+  }
+}
+
+/** The address a program prints. */
+function pageUrl(program) {
   return new Promise((resolve, reject) => {
     let output = "";
-    demo.stdout.on("data", (chunk) => {
+    program.stdout.on("data", (chunk) => {
       output += chunk;
       const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(output)?.[0];
       if (url) resolve(url);
     });
-    demo.once("exit", () => reject(new Error(`the demo ended early:\n${output}`)));
+    program.once("exit", () => reject(new Error(`it ended early:\n${output}`)));
   });
 }

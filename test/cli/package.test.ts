@@ -67,11 +67,16 @@ test("the tarball holds what runs and what is read, and nothing else", async () 
       "CHANGELOG.md",
       "docs/GUARANTEES.md",
       "docs/PROTOCOL.md",
+      "docs/WIDGETS.md",
+      "dist/browser/client.js",
+      "dist/browser/client.css",
       "public/index.html",
     ]),
   );
   expect(files).toEqual(expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/cli/main.js"]));
-  expect(files.filter((file) => !/^(dist|public)\/|^[^/]+$|^docs\/(GUARANTEES|PROTOCOL)\.md$/.test(file))).toEqual([]);
+  expect(
+    files.filter((file) => !/^(dist|public)\/|^[^/]+$|^docs\/(GUARANTEES|PROTOCOL|WIDGETS)\.md$/.test(file)),
+  ).toEqual([]);
   expect(files.filter((file) => /test|\.env|(?<!\.d)\.ts$/.test(file))).toEqual([]);
 });
 

@@ -9,7 +9,14 @@ import { readDocument, tableAfter } from "./documents.ts";
 
 const README = readDocument("README.md");
 const PROTOCOL = readDocument("docs/PROTOCOL.md");
-const DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/PROTOCOL.md", "docs/GUARANTEES.md", "CHANGELOG.md"];
+const DOCUMENTS = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "docs/PROTOCOL.md",
+  "docs/GUARANTEES.md",
+  "docs/WIDGETS.md",
+  "CHANGELOG.md",
+];
 
 test("the settings table names every setting with its variable and default", () => {
   const defaults = parseServerSettings({ connection: "redis://127.0.0.1:6379" }) as unknown as Record<string, unknown>;

@@ -1,10 +1,5 @@
-import type { ChildProcess } from "node:child_process";
-import { fork } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Queue } from "bullmq";
 import { Redis } from "ioredis";
 import { expect, inject, onTestFinished, test } from "vitest";
@@ -16,32 +11,13 @@ import { uniquePrefix } from "../support/unique.ts";
 import { Viewer } from "../support/viewer.ts";
 import { startStockWorker } from "../support/worker-process.ts";
 import { codeBlocks, namedBlock, readDocument } from "./documents.ts";
+import type { RunOptions } from "./run-program.ts";
+import { runProgram } from "./run-program.ts";
 
 const README = readDocument("README.md");
 
-/** Runs one of the README's programs as it stands there, with the rest of a file around it if given. */
-function runBlock(name: string, { port = 0, more = "", url = "" } = {}): ChildProcess {
-  // Inside the package, so that it can be imported by its own name.
-  const folder = mkdtempSync(fileURLToPath(new URL("./.run-", import.meta.url)));
-  const file = join(folder, name);
-  writeFileSync(file, `${namedBlock(README, name)}\n${more}`);
-  const child = fork(file, [], {
-    execArgv: [],
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-    env: {
-      ...process.env,
-      REDIS_URL: inject("redisUrl"),
-      PORT: String(port),
-      BULLCAST_ADMIN_TOKEN: "secret",
-      BULLCAST_URL: url,
-    },
-  });
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    rmSync(folder, { recursive: true });
-  });
-  return child;
-}
+/** Runs one of the README's programs. */
+const runBlock = (name: string, options?: RunOptions) => runProgram(README, name, options);
 
 /** The rest of a program that makes a bridge: serves it, and says when it does. */
 function serveBridge(port: number): string {
