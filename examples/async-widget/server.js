@@ -67,12 +67,12 @@ app.get("/", async (_request, response) => {
 
 const orders = new TableWidget({
   title: "Last orders",
+  rows: fetchOrders,
+  maxRows: 3,
   columns: [
     { title: "Customer", value: "customer" },
     { title: "Total", value: ({ cents }) => `€\u00a0${(cents / 100).toFixed(2)}` },
   ],
-  rows: fetchOrders,
-  maxRows: 3,
 });
 
 const visitors = new TemplateWidget({

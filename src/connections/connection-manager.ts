@@ -22,7 +22,6 @@ import type { BacklogTotal, OutboxLimits } from "./outbox.ts";
 import { Outbox } from "./outbox.ts";
 import { Pinger } from "./pinger.ts";
 import { Statistics } from "./statistics.ts";
-import type { Delivery } from "./subscriptions.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { Transport } from "./transport.ts";
 
@@ -60,9 +59,11 @@ export class ConnectionManager {
     this.#backlogTotal = { bytes: 0, maxBytes: options.maxTotalQueueBytes };
     this.#flusher = new Flusher(options.maxFlushDelayMs);
     const deliver = (connection: Connection, frame: Frame) => this.#deliver(connection, frame);
-    const send: Delivery["send"] = (...message) => this.#send(...message);
-    const encode: Delivery["encode"] = (message) => this.encode(message);
-    this.#subscriptions = new Subscriptions({ deliver, send, encode }, options.logger);
+    const encode = (message: WebSocketMessage) => this.encode(message);
+    this.#subscriptions = new Subscriptions(
+      { deliver, encode, send: (...told) => this.#send(...told) },
+      options.logger,
+    );
     this.#pinger = new Pinger(this.statistics, deliver);
     this.#observer = {
       settle: () => this.#subscriptions.index.settle(),
@@ -178,15 +179,7 @@ export class ConnectionManager {
 
   /** Encodes a message once for all who will get it; what is too large for an outbox goes without its content. */
   encode(message: WebSocketMessage): Frame {
-    try {
-      return encodeBounded(message, this.#options.maxQueueBytes * MAX_SHARE_OF_OUTBOX);
-    } catch (error) {
-      // For example a value nested too deeply to be written as JSON again: that it happened is told all the same.
-      if (!(error instanceof InvalidMessageError) || message.content === null) throw error;
-      return encodeFrame(
-        new WebSocketMessage({ ...message, content: null, meta: { ...message.meta, omitted_bytes: null } }),
-      );
-    }
+    return encodeBounded(message, this.#options.maxQueueBytes * MAX_SHARE_OF_OUTBOX);
   }
 
   /** Whether anybody is subscribed to any of the topics. */

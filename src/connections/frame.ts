@@ -39,10 +39,20 @@ export function encodeFrame(message: WebSocketMessage): Frame {
 
 /**
  * The same, but a content that alone would fill a good part of an outbox, say a job's result of megabytes, is left out,
- * and `meta.omitted_bytes` says how large the frame would have been.
+ * and `meta.omitted_bytes` says how large the frame would have been; null where JSON cannot say the content.
+ *
+ * @throws {InvalidMessageError} when it is not the content that JSON cannot say.
  */
 export function encodeBounded(message: WebSocketMessage, maxBytes: number): Frame {
-  const frame = encodeFrame(message);
+  let frame: Frame;
+  try {
+    frame = encodeFrame(message);
+  } catch (error) {
+    // For example a value nested too deeply to be written as JSON again: that it happened is told all the same.
+    if (!(error instanceof InvalidMessageError) || message.content === null) throw error;
+    const meta = { ...message.meta, omitted_bytes: null };
+    return encodeFrame(new WebSocketMessage({ ...message, content: null, meta }));
+  }
   if (frame.bytes.length <= maxBytes) return frame;
   const meta = { ...message.meta, omitted_bytes: frame.bytes.length };
   const bare = encodeFrame(new WebSocketMessage({ ...message, content: null, meta }));

@@ -8,7 +8,7 @@ import type { PageConnection, PartContent } from "./page-connection.ts";
  */
 export function makeWidgetElement(connection: PageConnection): CustomElementConstructor {
   return class extends HTMLElement {
-    static readonly observedAttributes = ["widget", "part"];
+    static readonly observedAttributes = ["widget", "part", "state"];
     #stop: (() => void) | null = null;
 
     connectedCallback(): void {
@@ -31,11 +31,13 @@ export function makeWidgetElement(connection: PageConnection): CustomElementCons
       this.#stop = null;
     }
 
-    /** Another rendering takes the place, as where a page is morphed. */
-    attributeChangedCallback(_name: string, before: string | null, after: string | null): void {
+    /** Another rendering takes the place, or it is to be filled again, as where a page is morphed. */
+    attributeChangedCallback(name: string, before: string | null, after: string | null): void {
       if (before === null || before === after) return;
-      this.disconnectedCallback();
-      this.removeAttribute("state");
+      if (name !== "state") {
+        this.disconnectedCallback();
+        this.removeAttribute("state");
+      }
       if (this.isConnected) this.connectedCallback();
     }
 

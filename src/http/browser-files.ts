@@ -20,12 +20,12 @@ export interface BrowserFiles {
   tags: SafeHtml;
 }
 
-const FILES = {
+type FileName = "client.js" | "client.css";
+
+const FILES: Readonly<Record<FileName, { url: URL; type: string }>> = {
   "client.js": { url: new URL("../../dist/browser/client.js", import.meta.url), type: "text/javascript" },
   "client.css": { url: new URL("../../dist/browser/client.css", import.meta.url), type: "text/css" },
 };
-
-type FileName = keyof typeof FILES;
 
 interface BuiltFile {
   bytes: Buffer;

@@ -14,9 +14,12 @@ type Rows<Row> = Iterable<Row> | AsyncIterable<Row>;
 export interface TableWidgetOptions<Row> {
   /** The table's caption. */
   title: string;
-  columns: readonly TableColumn<Row>[];
-  /** The rows, or a function that fetches them; an async iterable is read no further than `maxRows` needs. */
+  /**
+   * The rows, or a function that fetches them; an async iterable is read no further than `maxRows` needs. TypeScript
+   * learns from it what a row is, where the function's parameter, if it has one, is given its type.
+   */
   rows: Rows<Row> | ((signal: AbortSignal) => Rows<Row> | Promise<Rows<Row>>);
+  columns: readonly TableColumn<NoInfer<Row>>[];
   /** Rows shown; that there are more is said below the table. 1 to 10,000. Default 100. */
   maxRows?: number | undefined;
   /** What is shown where there are no rows. Default "Nothing to show." */

@@ -102,7 +102,7 @@ test("the installed program shows a job", async () => {
 test("the installed library and the workers' side load and do their work", async () => {
   await writeFile(
     join(project, "run.js"),
-    `import { createBridge, ConnectionManager, WebSocketNotifier, WebSocketMessage, InvalidSettingsError } from "bullcast";
+    `import { AsyncWidget, createBridge, ConnectionManager, WebSocketNotifier, WebSocketMessage, InvalidSettingsError } from "bullcast";
      import { createJobLogger, withJobLogger } from "bullcast/worker";
      import { Queue, Worker, QueueEvents } from "bullmq";
      import { Redis } from "ioredis";
@@ -118,14 +118,23 @@ test("the installed library and the workers' side load and do their work", async
      const result = await job.waitUntilFinished(events);
      const redis = new Redis(url);
      const lines = await redis.xrange(prefix + ":emails:bullcast-logs", "-", "+");
-     console.log(JSON.stringify({ result, lines: lines.length, status: bridge.health().status,
+     const { script } = bridge.browserFiles;
+     console.log(JSON.stringify({ result, lines: lines.length, status: bridge.health().status, script: script.url,
+       html: String(new AsyncWidget({ bridge, subwidgets: [() => "part"] }).render()).slice(0, 16),
        all: [ConnectionManager, WebSocketNotifier, WebSocketMessage, InvalidSettingsError, createJobLogger].every((it) => typeof it === "function") }));
      redis.disconnect(); await worker.close(); await events.close(); await queue.close(); await bridge.close();`,
   );
   // It ends by itself: nothing of the bridge may keep a process alive after close().
   const said = await finish(process.execPath, ["run.js", inject("redisUrl"), uniquePrefix()], project);
   const [line = ""] = said.split("\n").filter((text) => text.startsWith('{"result"'));
-  expect(JSON.parse(line)).toEqual({ result: 1, lines: 1, status: "healthy", all: true });
+  expect(JSON.parse(line)).toEqual({
+    result: 1,
+    lines: 1,
+    status: "healthy",
+    script: "/ws/client.js",
+    html: "<bullcast-widget",
+    all: true,
+  });
 });
 
 test("the types of the library and of the workers' side resolve, and are not any", async () => {
@@ -133,7 +142,8 @@ test("the types of the library and of the workers' side resolve, and are not any
     join(project, "types.ts"),
     `import { createServer } from "node:http";
      import type { Bridge, BridgeOptions, Principal } from "bullcast";
-     import { createBridge, InvalidSettingsError, WebSocketMessage } from "bullcast";
+     import { AsyncWidget, createBridge, html, InvalidSettingsError, TableWidget, TemplateWidget, WebSocketMessage } from "bullcast";
+     import type { SafeHtml } from "bullcast";
      import type { LoggingProcessor } from "bullcast/worker";
      import { createJobLogger, withJobLogger } from "bullcast/worker";
      import { QueueEvents, Worker } from "bullmq";
@@ -157,6 +167,18 @@ test("the types of the library and of the workers' side resolve, and are not any
        return { sent: true };
      });
      new Worker("emails", plain, { connection: {} });
+     const table = new TableWidget({
+       title: "People",
+       columns: [{ title: "Name", value: "name" }, { title: "Age", value: ({ age }) => age.toFixed() }],
+       rows: async (signal: AbortSignal) => [{ name: signal.aborted ? "Ada" : "Bo", age: 7 }],
+     });
+     const template = new TemplateWidget({ data: async () => ({ count: 7 }), template: ({ count }) => html\`\${count.toFixed()}\` });
+     const widget = new AsyncWidget({ bridge, subwidgets: [table, template, async (signal) => String(signal.aborted)] });
+     export const rendered: SafeHtml = widget.render();
+     // @ts-expect-error a row has no such field
+     new TableWidget({ title: "People", columns: [{ title: "Name", value: "nam" }], rows: [{ name: "Ada" }] });
+     // @ts-expect-error HTML is text or SafeHtml
+     new AsyncWidget({ bridge, subwidgets: [() => 7] });
      // @ts-expect-error a connection is needed
      createBridge({});
      // @ts-expect-error there is no such option

@@ -87,7 +87,8 @@ test("the page is painted at once, and each place filled when its part is ready"
   const { origin, renderings } = await startFive();
   const tab = await openTab(await launchBrowser());
   // What a browser does but once is not the page's.
-  await tab.goto(`${origin}/ws/client.css`);
+  await tab.goto(origin);
+  await whenShown(tab, 2);
   await tab.goto(origin);
   const told = await whenShown(tab, 5);
   const paints = (await tab.evaluate(

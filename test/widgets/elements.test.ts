@@ -8,6 +8,7 @@ import { launchBrowser } from "../support/browser.ts";
 import { startStockWorker } from "../support/worker-process.ts";
 import {
   expectClean,
+  openNetwork,
   openTab,
   pageHtml,
   placesOf,
@@ -120,6 +121,14 @@ test("a place that is given another rendering, as where a page is morphed, is fi
   await tab.locator("bullcast-widget").evaluate((place, given) => place.setAttribute("widget", given), id);
   await whenShown(tab, 2);
   expect(await placesOf(tab)).toEqual(["new"]);
+
+  // The same rendering, from a cache.
+  await tab.locator("bullcast-widget").evaluate((place) => {
+    place.removeAttribute("state");
+    place.innerHTML = "its placeholder";
+  });
+  await whenShown(tab, 3);
+  expect(await placesOf(tab)).toEqual(["new"]);
 });
 
 test("where the page is still being sent, a place is filled and nothing of its placeholder left beside", async () => {
@@ -220,4 +229,38 @@ test("a job's element shows state, progress and the end of its log as text, live
   await expect.poll(() => seen(tab.locator("bullcast-widget"))).toContain("completed");
   expect(await tab.title()).toBe("Page");
   expect((await readRecord(tab)).violations).toEqual([]);
+});
+
+test("a page that waits for a part and a job when its network is cut gets both, each once", async () => {
+  const part = latch<string>();
+  const job = { id: "" };
+  const { bridge, origin, prefix } = await startPage(
+    (bridge) =>
+      html`${new AsyncWidget({ bridge, subwidgets: [() => part.promise] }).render()}${new JobWidget({ queue: "videos", id: job.id }).render()}`,
+    { queues: ["videos"] },
+  );
+  const queue = openQueue("videos", prefix);
+  job.id = String((await queue.add("encode", { progress: [40], logs: 3 })).id);
+  const network = await openNetwork(origin);
+  const tab = await openTab(await launchBrowser());
+  await tab.goto(network.origin);
+  const panel = tab.locator("bullcast-job");
+  await expect.poll(() => seen(panel)).toBe("encode waiting");
+  await expect.poll(() => bridge.stats().messages.by_type.subscribed).toBe(1);
+
+  network.cut();
+  await tab.context().setOffline(true);
+  part.open("there");
+  await startStockWorker({ queue: "videos", prefix });
+  await expect.poll(async () => (await queue.getJob(job.id))?.getState()).toBe("completed");
+  expect((await readRecord(tab)).shown).toEqual([]);
+  network.mend();
+  await tab.context().setOffline(false);
+
+  await whenShown(tab, 1);
+  expect(await placesOf(tab)).toEqual(["there"]);
+  await expect.poll(() => seen(panel)).toBe("encode completed line 0 line 1 line 2");
+  // It resumed, so that the job was not told anew.
+  expect(bridge.stats().messages.by_type.snapshot).toBe(1);
+  expectClean(await readRecord(tab));
 });
