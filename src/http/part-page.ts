@@ -40,7 +40,6 @@ export function servePart({ basePath, access, refusals, widgets, logger }: PartP
     const rendering = widgets.fetch(id);
     const number = /^\d{1,3}$/.test(part) ? Number(part) : Number.NaN;
     const result = rendering && number < rendering.parts ? await rendering.whenReady(number, gone.signal) : null;
-    if (gone.signal.aborted) return;
     const content = result
       ? raw(result.html)
       : html`<p class="bullcast-expired">This part is not kept any more. Go back and load the page again.</p>`;
