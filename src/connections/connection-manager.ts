@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { BullcastError, InvalidMessageError } from "../errors.ts";
+import { BullcastError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { CLOSE_CODE } from "../protocol/close-code.ts";
 import type { MessageFields, MessageMeta } from "../protocol/message.ts";
