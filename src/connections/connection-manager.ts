@@ -64,7 +64,7 @@ export class ConnectionManager {
       { deliver, encode, send: (...told) => this.#send(...told) },
       options.logger,
     );
-    this.#pinger = new Pinger(this.statistics, deliver);
+    this.#pinger = new Pinger(this.statistics, options, deliver);
     this.#observer = {
       settle: () => this.#subscriptions.index.settle(),
       pending: (connection) => this.#flusher.add(connection),

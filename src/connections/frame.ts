@@ -61,9 +61,8 @@ export function encodeBounded(message: WebSocketMessage, maxBytes: number): Fram
   return encodeFrame(new WebSocketMessage({ ...message, content: null, meta: { ...meta, data: undefined } }));
 }
 
-/** A message followed by a protocol ping, so that both are one write. */
-export function encodeWithPing(message: WebSocketMessage): Frame {
-  const frame = encodeFrame(message);
+/** A frame followed by a protocol ping, so that both are one write. */
+export function withPing(frame: Frame): Frame {
   return { ...frame, bytes: Buffer.concat([frame.bytes, EMPTY_PING_FRAME]) };
 }
 

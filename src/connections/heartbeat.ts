@@ -20,9 +20,9 @@ export interface HeartbeatActions {
 
 /**
  * One timer for all connections. Silence is counted in sweeps, not by the clock: a sweep that ran late (a busy event
- * loop, a suspended machine) counts as one, so it cuts nobody who had no chance to answer. Every visit comes with a
- * ping that the WebSocket implementation itself answers, so a viewer that answers no JSON ping stays. A dead socket is
- * cut within interval + timeout.
+ * loop, a suspended machine) counts as one, so it cuts nobody who had no chance to answer. Whoever has left a JSON ping
+ * unanswered gets one that the WebSocket implementation itself answers in time, so a viewer that answers none stays. A
+ * dead socket is cut within interval + timeout.
  */
 export class Heartbeat {
   readonly #sweepMs: number;

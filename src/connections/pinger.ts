@@ -2,23 +2,31 @@ import { randomUUID } from "node:crypto";
 import { WebSocketMessage } from "../protocol/message.ts";
 import type { Connection } from "./connection.ts";
 import type { Frame } from "./frame.ts";
-import { encodeWithPing } from "./frame.ts";
+import { encodeFrame, withPing } from "./frame.ts";
 import type { Statistics } from "./statistics.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
 /** Sends the heartbeat's pings and takes in their answers. */
 export class Pinger {
   readonly #statistics: Statistics;
+  /** Whether there are two pings at least before a connection that answers none is cut. */
+  readonly #hasSecondTry: boolean;
   readonly #deliver: (connection: Connection, frame: Frame) => boolean;
 
-  constructor(statistics: Statistics, deliver: (connection: Connection, frame: Frame) => boolean) {
+  constructor(
+    statistics: Statistics,
+    { heartbeatInterval, heartbeatTimeout }: { heartbeatInterval: number; heartbeatTimeout: number },
+    deliver: (connection: Connection, frame: Frame) => boolean,
+  ) {
     this.#statistics = statistics;
+    this.#hasSecondTry = heartbeatTimeout >= 2 * heartbeatInterval;
     this.#deliver = deliver;
   }
 
   /**
-   * Sends each connection a JSON ping with the cursors of what it watches, and a protocol ping, which the WebSocket
-   * implementation on the other side answers by itself.
+   * Sends each connection a JSON ping with the cursors of what it watches; and a protocol ping, which the WebSocket
+   * implementation on the other side answers by itself, unless it has answered the last JSON ping and will be given a
+   * second try when it does not answer this one.
    */
   ping(connections: Iterable<Connection>, subscriptions: Subscriptions): void {
     const id = randomUUID();
@@ -26,11 +34,14 @@ export class Pinger {
     // Viewers of the same topics share one frame.
     const frames = new Map<string, Frame>();
     for (const connection of connections) {
-      const key = subscriptions.cursorsKeyOf(connection);
+      const hasAnswered = connection.rttMs !== null && connection.pendingPing === null;
+      const isBare = hasAnswered && this.#hasSecondTry;
+      const key = `${isBare} ${subscriptions.cursorsKeyOf(connection)}`;
       let frame = frames.get(key);
       if (!frame) {
         const meta = { ping_id: id, cursors: subscriptions.cursorsOf(connection) };
-        frame = encodeWithPing(new WebSocketMessage({ type: "ping", content: "ping", meta }));
+        frame = encodeFrame(new WebSocketMessage({ type: "ping", content: "ping", meta }));
+        if (!isBare) frame = withPing(frame);
         frames.set(key, frame);
       }
       connection.pendingPing = { id, sentAt };

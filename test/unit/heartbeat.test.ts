@@ -62,6 +62,39 @@ describe("the heartbeat", () => {
     expect(pinged).toBeLessThanOrEqual(60);
   });
 
+  it("asks whoever has answered the last message with a message alone, and with both once it does not answer", async () => {
+    const { manager } = makeManager(HEARTBEAT);
+    const viewer: OpenViewer = openViewer(manager, {
+      behaviour: { onPing: () => manager.sawLife(viewer.connection) },
+    });
+    const pings: number[] = [];
+    const beat = async () => {
+      await vi.advanceTimersByTimeAsync(INTERVAL_MS);
+      pings.push(viewer.socket.pings);
+      const [ping] = viewer.take();
+      expect(ping?.type).toBe("ping");
+      return ping?.meta.ping_id;
+    };
+    for (let round = 0; round < 3; round += 1) {
+      viewer.send({ type: "pong", content: "pong", meta: { ping_id: await beat() } });
+    }
+    // From here on it is like a page whose script has hung: only its browser answers.
+    for (let round = 0; round < 10; round += 1) await beat();
+    expect(pings).toEqual([1, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(viewer.connection.isOpen).toBe(true);
+  });
+
+  it("asks everybody with both where silence for one ping is too long already", async () => {
+    const { manager } = makeManager({ ...HEARTBEAT, heartbeatTimeout: 50 });
+    const viewer = openViewer(manager);
+    for (let interval = 1; interval <= 3; interval += 1) {
+      await vi.advanceTimersByTimeAsync(INTERVAL_MS);
+      const [ping] = viewer.take();
+      viewer.send({ type: "pong", content: "pong", meta: { ping_id: ping?.meta.ping_id } });
+      expect(viewer.socket.pings).toBe(interval);
+    }
+  });
+
   it("leaves a viewer alone that answers nothing but protocol pings", async () => {
     const { manager } = makeManager(HEARTBEAT);
     const viewer: OpenViewer = openViewer(manager, {
