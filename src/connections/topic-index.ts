@@ -1,8 +1,8 @@
 import type { Topic } from "../protocol/topic.ts";
 import type { Frame } from "./frame.ts";
 
-/** Frames in a row for the same subscribers that wait at most to be handed on together. */
-const MAX_REPEATED = 256;
+/** Bytes of frames in a row for the same subscribers from which on they are handed on. */
+const MAX_REPEATED_BYTES = 64 * 1024;
 
 /** Whoever can be subscribed to a topic. */
 export interface Subscriber {
@@ -17,6 +17,7 @@ interface Latest<Each> {
   audience: readonly ReadonlySet<Each>[];
   reached: number;
   repeated: Frame[];
+  repeatedBytes: number;
 }
 
 /**
@@ -67,13 +68,14 @@ export class TopicIndex<Each extends Subscriber> {
       if (subscribers) audience.push(subscribers);
     }
     const latest = this.#latest;
-    if (latest && !except && latest.repeated.length < MAX_REPEATED && isSame(latest.audience, audience)) {
+    if (latest && !except && latest.repeatedBytes < MAX_REPEATED_BYTES && isSame(latest.audience, audience)) {
       latest.repeated.push(frame);
+      latest.repeatedBytes += frame.bytes.length;
       return latest.reached;
     }
     this.settle();
     const reached = this.#handOn([frame], audience, except);
-    if (reached > 0 && !except) this.#latest = { audience, reached, repeated: [] };
+    if (reached > 0 && !except) this.#latest = { audience, reached, repeated: [], repeatedBytes: 0 };
     return reached;
   }
 
