@@ -66,7 +66,7 @@ export class ConnectionManager {
     );
     this.#pinger = new Pinger(this.statistics, options, deliver);
     this.#observer = {
-      settle: () => this.#subscriptions.index.settle(),
+      settle: (connection) => this.#subscriptions.index.settle(connection),
       pending: (connection) => this.#flusher.add(connection),
       fellBehind: () => this.#boundBacklogs(),
       overflowed: (connection, dropped) => this.#overflowed(connection, dropped),

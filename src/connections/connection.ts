@@ -18,7 +18,7 @@ export interface ConnectionDetails {
 /** What the owner of connections wants to hear of them. */
 export interface ConnectionObserver {
   /** Something is done to the connection: what has been published before is to be handed to it first. */
-  settle(): void;
+  settle(connection: Connection): void;
   /** There is something in the outbox: `flush()` is to be called soon. */
   pending(connection: Connection): void;
   /** The socket takes no more, and much waits. */
@@ -95,7 +95,7 @@ export class Connection {
 
   /** Takes a frame to be sent in a moment, or when the socket has drained. False when the connection cannot take it. */
   deliver(frame: Frame): boolean {
-    this.#observer.settle();
+    this.#observer.settle(this);
     return this.take(frame);
   }
 
@@ -124,10 +124,18 @@ export class Connection {
     this.close(CLOSE_CODE.slowConsumer, "slow consumer: outbox full, reconnect with your cursors");
   }
 
+  /** Its turn in a pass has come. */
+  flushPending(): void {
+    // What is handed to it only now is no reason for another pass.
+    this.#observer.settle(this);
+    this.isPending = false;
+    this.flush();
+  }
+
   /** Hands what waits to the socket, as far as that takes it. */
   flush(): void {
     if (this.#state !== "open") return;
-    this.#observer.settle();
+    this.#observer.settle(this);
     while (this.outbox.messages > 0 && !this.#transport.isFull) {
       this.#transport.send(this.outbox.take(MAX_WRITE_BYTES));
     }

@@ -53,9 +53,7 @@ export class Flusher {
     while (next < due.length && elapsedMs < SLICE_MS) {
       const end = Math.min(due.length, next + CONNECTIONS_PER_LOOK);
       for (; next < end; next += 1) {
-        const connection = due[next] as Connection;
-        connection.isPending = false;
-        connection.flush();
+        (due[next] as Connection).flushPending();
       }
       elapsedMs = performance.now() - startedAt;
     }

@@ -18,28 +18,33 @@ interface Latest<Each> {
   reached: number;
   repeated: Frame[];
   repeatedBytes: number;
+  /** How many of those reached have not been handed the repeated frames yet; more of them may come while all have not. */
+  left: number;
 }
 
 /**
  * Who is subscribed to what, so that a publish touches only the subscribers of its topics. Frames in a row for the same
- * subscribers are handed on together, as to look at thousands of them costs more than what is done to each.
+ * subscribers are handed to each together, as to look at thousands of them costs more than what is done to each.
  * Whatever else is done to one of them MUST come after `settle()`.
  */
 export class TopicIndex<Each extends Subscriber> {
   readonly #subscribers = new Map<Topic, Set<Each>>();
   #latest: Latest<Each> | null = null;
-  /** Numbers what is handed on: a frame goes once to who is subscribed to several of its topics. */
+  /**
+   * Numbers publishes: a frame goes once to who is subscribed to several of its topics. Whose `lastPublish` is that of the
+   * latest has not been handed what was repeated.
+   */
   #number = 0;
 
   add(topic: Topic, subscriber: Each): void {
-    this.settle();
+    this.#settleAll();
     const subscribers = this.#subscribers.get(topic);
     if (subscribers) subscribers.add(subscriber);
     else this.#subscribers.set(topic, new Set([subscriber]));
   }
 
   delete(topic: Topic, subscriber: Each): void {
-    this.settle();
+    this.#settleAll();
     const subscribers = this.#subscribers.get(topic);
     subscribers?.delete(subscriber);
     // An empty set is not kept: job topics come and go for ever.
@@ -68,26 +73,38 @@ export class TopicIndex<Each extends Subscriber> {
       if (subscribers) audience.push(subscribers);
     }
     const latest = this.#latest;
-    if (latest && !except && latest.repeatedBytes < MAX_REPEATED_BYTES && isSame(latest.audience, audience)) {
+    if (latest && !except && isOpen(latest) && isSame(latest.audience, audience)) {
       latest.repeated.push(frame);
       latest.repeatedBytes += frame.bytes.length;
       return latest.reached;
     }
-    this.settle();
-    const reached = this.#handOn([frame], audience, except);
-    if (reached > 0 && !except) this.#latest = { audience, reached, repeated: [], repeatedBytes: 0 };
+    this.#settleAll();
+    const reached = this.#handOn(frame, audience, except);
+    if (reached > 0 && !except) this.#latest = { audience, reached, repeated: [], repeatedBytes: 0, left: reached };
     return reached;
   }
 
-  /** Hands on what has been published and not been handed on yet. */
-  settle(): void {
+  /** Hands a subscriber what has been published and not been handed to it yet. */
+  settle(subscriber: Each): void {
+    const latest = this.#latest;
+    if (!latest || subscriber.lastPublish !== this.#number) return;
+    latest.left -= 1;
+    if (latest.left === 0) this.#latest = null;
+    handRepeated(latest.repeated, subscriber);
+  }
+
+  #settleAll(): void {
     const latest = this.#latest;
     if (!latest) return;
     this.#latest = null;
-    if (latest.repeated.length > 0) this.#handOn(latest.repeated, latest.audience, null);
+    for (const subscribers of latest.audience) {
+      for (const subscriber of subscribers) {
+        if (subscriber.lastPublish === this.#number) handRepeated(latest.repeated, subscriber);
+      }
+    }
   }
 
-  #handOn(frames: readonly Frame[], audience: Latest<Each>["audience"], except: ReadonlySet<Each> | null): number {
+  #handOn(frame: Frame, audience: Latest<Each>["audience"], except: ReadonlySet<Each> | null): number {
     let reached = 0;
     this.#number += 1;
     for (const subscribers of audience) {
@@ -95,13 +112,20 @@ export class TopicIndex<Each extends Subscriber> {
         if (subscriber.lastPublish === this.#number) continue;
         subscriber.lastPublish = this.#number;
         if (except?.has(subscriber)) continue;
-        let isTaken = true;
-        for (const frame of frames) isTaken &&= subscriber.take(frame);
-        if (isTaken) reached += 1;
+        if (subscriber.take(frame)) reached += 1;
       }
     }
     return reached;
   }
+}
+
+function isOpen<Each>({ left, reached, repeatedBytes }: Latest<Each>): boolean {
+  return left === reached && repeatedBytes < MAX_REPEATED_BYTES;
+}
+
+function handRepeated(frames: readonly Frame[], subscriber: Subscriber): void {
+  subscriber.lastPublish = 0;
+  for (const frame of frames) if (!subscriber.take(frame)) return;
 }
 
 function isSame(some: readonly unknown[], others: readonly unknown[]): boolean {
