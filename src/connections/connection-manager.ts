@@ -263,9 +263,14 @@ export class ConnectionManager {
 
   /** All together have too much waiting: the one furthest behind makes room. */
   #boundBacklogs(): void {
-    if (this.#backlogTotal.bytes <= this.#backlogTotal.maxBytes) return;
-    const connections = [...this.#connections.values()];
-    connections.reduce((most, other) => (other.outbox.bytes > most.outbox.bytes ? other : most)).closeSlow(0);
+    while (this.#backlogTotal.bytes > this.#backlogTotal.maxBytes) {
+      let furthest: Connection | null = null;
+      for (const connection of this.#connections.values()) {
+        if (connection.outbox.backlogBytes > (furthest?.outbox.backlogBytes ?? 0)) furthest = connection;
+      }
+      if (!furthest) return;
+      furthest.closeSlow(0);
+    }
   }
 
   #overflowed(connection: Connection, dropped: number): void {

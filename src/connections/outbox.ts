@@ -54,6 +54,11 @@ export class Outbox {
     return this.#run?.size ?? this.#backlog?.bytes ?? 0;
   }
 
+  /** Those of them that count towards the total. */
+  get backlogBytes(): number {
+    return this.#backlog?.bytes ?? 0;
+  }
+
   /** Whether a good part of what may wait does. */
   get isHalfFull(): boolean {
     return this.messages * 2 >= this.#limits.maxMessages || this.bytes * 2 >= this.#limits.maxBytes;

@@ -139,6 +139,7 @@ export class Subscriptions {
     }
     const catchUp = this.#withKept(connection, topics, this.history.catchUp(connection, topics, since));
     for (const topic of topics) connection.topics.add(topic);
+    if (this.#isGone(connection)) return catchUp?.close();
     if (!catchUp) return this.#join(connection, topics, false, requestId);
     this.#catchingUp.set(connection, { catchUp, topics, requestId, startedAt: null, isPreparing: false, waiting: [] });
     this.#advance(connection);
@@ -264,10 +265,19 @@ export class Subscriptions {
 
   #join(connection: Connection, topics: readonly Topic[], recovered: boolean, requestId: RequestId | undefined): void {
     for (const topic of topics) this.index.add(topic, connection);
+    if (this.#isGone(connection)) return;
     const content = { topics, recovered, cursors: this.history.cursors(topics) };
     this.#delivery.send(connection, "subscribed", content, withRequest(requestId));
     this.#logger.debug({ clientId: connection.clientId, topics: topics.map(maskTopic), recovered }, "subscribed");
     this.history.interestChanged();
+  }
+
+  /** It may have been closed, for want of room, as it was handed what had been published before: then it leaves nothing. */
+  #isGone(connection: Connection): boolean {
+    this.index.settle(connection);
+    if (connection.isOpen) return false;
+    for (const topic of connection.topics) this.index.delete(topic, connection);
+    return true;
   }
 }
 

@@ -2,7 +2,7 @@ import type { Topic } from "../protocol/topic.ts";
 import type { Frame } from "./frame.ts";
 
 /** Bytes of frames in a row for the same subscribers from which on they are handed on. */
-const MAX_REPEATED_BYTES = 64 * 1024;
+const MAX_REPEATED_BYTES = 16 * 1024;
 
 /** Whoever can be subscribed to a topic. */
 export interface Subscriber {

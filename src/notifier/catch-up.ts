@@ -10,6 +10,7 @@ import type { CatchUpHost } from "./catch-up-host.ts";
 import type { Leg, Plan } from "./catch-up-plan.ts";
 import { topicsOf } from "./messages.ts";
 import type { Told } from "./mutes.ts";
+import type { Place } from "./queue-history.ts";
 import type { LineFrame, RingEntry } from "./ring.ts";
 import type { Snapshot } from "./snapshots.ts";
 
@@ -33,9 +34,7 @@ const READING_PATIENCE_MS = 1000;
 /** Times a snapshot is taken anew because its job has gone on meanwhile, before publishing is held up for it. */
 const MAX_TRIES = 3;
 
-interface State extends Leg {
-  /** The number of the next message; null until it is known. */
-  next: number | null;
+interface State extends Leg, Place {
   /** Since when its history is gone, epoch ms; null while it is not. */
   goneSinceMs: number | null;
   /** Whether it has been said that its queue is no longer attached. */
@@ -144,7 +143,7 @@ export class RingCatchUp implements CatchUp {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const { history } of this.#legs ?? []) history.pulling -= 1;
+    for (const leg of this.#legs ?? []) leg.history.places.delete(leg);
   }
 
   async #begin(): Promise<State[]> {
@@ -165,8 +164,9 @@ export class RingCatchUp implements CatchUp {
     const added = legs.filter(({ history }) => !known.has(history.queue));
     for (const leg of added) {
       const owed = new Set(leg.cursor ? [] : leg.jobIds);
-      this.#legs?.push({ ...leg, next: null, goneSinceMs: null, isEnded: false, owed });
-      if (!this.#isClosed) leg.history.pulling += 1;
+      const state: State = { ...leg, next: null, goneSinceMs: null, isEnded: false, owed };
+      this.#legs?.push(state);
+      if (!this.#isClosed) leg.history.places.add(state);
     }
     return added.length;
   }
@@ -256,7 +256,8 @@ export class RingCatchUp implements CatchUp {
   async #readLines(leg: State): Promise<void> {
     const { ring } = leg.history;
     const ends: number[] = [];
-    for (let number = leg.next ?? ring.end; number < ring.end && ends.length < ENDS_PER_READ; number += 1) {
+    const first = Math.max(leg.next ?? ring.end, ring.first);
+    for (let number = first; number < ring.end && ends.length < ENDS_PER_READ; number += 1) {
       const entry = ring.at(number);
       if (entry?.lines === null && this.#wants(leg, entry)) ends.push(number);
     }

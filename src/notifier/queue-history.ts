@@ -33,6 +33,12 @@ export interface PastSource {
   readLines(queue: string, ends: readonly RingEntry[]): Promise<LineFrame[][]>;
 }
 
+/** Where a connection that catches up stands in the ring. */
+export interface Place {
+  /** The number of the next message; null until it is known. */
+  next: number | null;
+}
+
 /** One watched queue: how far its messages have been published, and the recent ones. */
 export class QueueHistory {
   readonly queue: string;
@@ -41,8 +47,8 @@ export class QueueHistory {
   /** Whether it was attached while the bridge was running, so that viewers of all queues may never have heard of it. */
   readonly isLate: boolean;
   readonly ring = new Ring({ events: "0-0", logs: "0-0" });
-  /** How many connections are catching up on it: they count as viewers. */
-  pulling = 0;
+  /** Where connections that catch up on it stand: they count as viewers. */
+  readonly places = new Set<Place>();
   readonly #source: PastSource;
   readonly #budget: RingBudget;
   #position: Position | null = null;
@@ -211,7 +217,12 @@ export class QueueHistory {
     // It was restarted, or has dropped its oldest: what was read does not join it any more.
     if (this.ring.start !== upTo) return;
     this.#past = { start, upTo, ids };
-    if (covers(upTo, start)) this.#budget.change(this.ring, () => this.ring.prepend(entries, start));
+    if (!covers(upTo, start)) return;
+    // What comes in front may get numbers of what was there before: whoever has lost its place must not find one.
+    for (const place of this.places) {
+      if (place.next !== null && place.next < this.ring.first) place.next = Number.NEGATIVE_INFINITY;
+    }
+    this.#budget.change(this.ring, () => this.ring.prepend(entries, start));
   }
 
   #covers(cursor: Position): boolean {

@@ -225,7 +225,7 @@ export class WebSocketNotifier implements SourcesSink {
   /** Whether the lines of a job's own log are wanted, by those who watch or by those who catch up. */
   #wantsLog({ queue, jobId }: JobKey): boolean {
     if (!this.#readsLogs) return false;
-    return this.#manager.isWatched(topicsOf(queue, jobId)) || (this.#histories.get(queue)?.pulling ?? 0) > 0;
+    return this.#manager.isWatched(topicsOf(queue, jobId)) || (this.#histories.get(queue)?.places.size ?? 0) > 0;
   }
 
   async #publish({ queue, start, end, facts, history }: Read, enriched: Enriched, turns: Turns): Promise<void> {

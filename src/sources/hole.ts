@@ -55,18 +55,19 @@ export function findHole(
     // Trimming takes the older ones first: this one was never there in what is now the stream's history.
     return mark.isEntry ? { missed: null, mark: { ...mark, isEntry: false, added: null } } : null;
   }
-  if (mark.added === null || state.added === null) {
+  // What is left all came after the mark; some of what was read may have been trimmed since.
+  const readAndGone = readIds.filter((id) => firstId === null || compareStreamIds(id, firstId) < 0).length;
+  // So many were added up to where reading goes on: the same hole is not found again.
+  const added = state.added === null ? null : state.added - state.length - readAndGone;
+  if (mark.added === null || added === null) {
     // Where reading began in the middle of entries, what came before the first one there is now may have been wanted.
     const isWanted = mark.isEntry || mark.id.endsWith(`-${MAX_SEQUENCE}`);
     const isUntrimmed = state.added !== null && state.added === state.length;
     if (!isWanted || isUntrimmed) return null;
-    return { missed: null, mark: { id: mark.id, isEntry: false, added: null } };
+    return { missed: null, mark: { id: mark.id, isEntry: false, added } };
   }
-  // What is left all came after the mark; some of what was read may have been trimmed since.
-  const readAndGone = readIds.filter((id) => firstId === null || compareStreamIds(id, firstId) < 0).length;
-  const missed = state.added - mark.added - state.length - readAndGone;
+  const missed = added - mark.added;
   if (missed === 0) return null;
   // Fewer than were counted: the stream was deleted and made anew.
-  if (missed < 0) return { missed: null, mark: { ...mark, isEntry: false, added: null } };
-  return { missed, mark: { ...mark, added: mark.added + missed } };
+  return missed < 0 ? { missed: null, mark: { ...mark, isEntry: false, added } } : { missed, mark: { ...mark, added } };
 }

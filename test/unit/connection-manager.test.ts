@@ -345,6 +345,20 @@ describe("a slow viewer", () => {
     expect(closeCodes(near)).toEqual([]);
   });
 
+  it("is not closed for others: who has just been sent something large is not behind", () => {
+    const { manager } = makeManager({ maxQueueBytes: 1024 ** 2, maxTotalQueueBytes: 250_000 });
+    const slow = openViewer(manager, { clientId: "slow", topics: ["queue:a"] });
+    const well = openViewer(manager, { clientId: "well", topics: ["queue:b"] });
+    slow.socket.isFull = true;
+    const line = "x".repeat(9000);
+    manager.publish(message("logs", "y".repeat(240_000)), ["queue:b"]);
+    for (let count = 0; count < 40 && slow.connection.isOpen; count += 1) {
+      manager.publish(message("logs", line), ["queue:a"]);
+      slow.connection.flush();
+    }
+    expect([slow, well].map(closeCodes)).toEqual([[4290], []]);
+  });
+
   it("gets nothing more once it is being closed, also not by a drain", () => {
     const { manager } = makeManager({ maxQueueSize: 1 });
     const slow = openViewer(manager, { topics: ["*"] });

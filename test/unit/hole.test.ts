@@ -98,7 +98,7 @@ describe("a hole is found", () => {
       from: MIDDLE,
       read: [9],
       state: holding(9, 9),
-      hole: { missed: null, mark: MIDDLE },
+      hole: { missed: null, mark: { ...MIDDLE, added: 8 } },
     },
     {
       when: "the server counts nothing and the entry read last is gone",
@@ -133,7 +133,7 @@ describe("a hole is found", () => {
       from: mark(8),
       read: [9],
       state: holding(9, 9, { added: 1 }),
-      hole: { missed: null, mark: mark(8, { isEntry: false, added: null }) },
+      hole: { missed: null, mark: mark(8, { isEntry: false, added: 0 }) },
     },
     {
       when: "the stream was made anew by a clock set back",
@@ -152,6 +152,17 @@ describe("a hole is found", () => {
     expect(hole?.missed).toBe(3);
     expect(hole && findHole(hole.mark, reads(9), false, state)).toBeNull();
     expect(findHole(mark(10), [], true, state)).toBeNull();
+  });
+
+  it.each([
+    { when: "of which the number is not known", from: MIDDLE, state: holding(9, 10) },
+    { when: "of a stream made anew", from: mark(8), state: holding(9, 10, { added: 2 }) },
+  ])("only once, also one $when", ({ from, state }) => {
+    const hole = findHole(from, [], false, state);
+    expect(hole?.missed).toBeNull();
+    expect(hole && findHole(hole.mark, reads(9, 10), false, state)).toBeNull();
+    const more = { ...state, length: 1, firstId: idOf(12), lastId: idOf(12), added: (state.added ?? 0) + 2 };
+    expect(hole && findHole(hole.mark, reads(12), false, more)).toMatchObject({ missed: 3 });
   });
 });
 

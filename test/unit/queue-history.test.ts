@@ -289,3 +289,35 @@ describe("the lines before an end", () => {
     expect(budget.bytes).toBe(0);
   });
 });
+
+describe("who stands in the past when history is lost", () => {
+  it("does not find its place among what is read of the past anew", async () => {
+    const { history, reads, publish } = makeRunning();
+    const reached = history.reach(at(5));
+    await turn();
+    reads[0]?.open(pastOf(0, 1, 10));
+    const place = { next: await reached };
+    history.places.add(place);
+    expect(history.ring.at(place.next as number)?.events).toBe("6-0");
+    history.restartAt(at(20));
+    publish(21);
+    // Longer than the past before: its numbers come to where that was.
+    const filled = history.fill();
+    await turn();
+    reads[1]?.open(pastOf(0, 1, 20));
+    await filled;
+    expect(history.ring.first).toBeLessThan(-4);
+    expect(place.next).toBeLessThan(history.ring.first);
+  });
+
+  it("keeps its place where it is told of what came after", async () => {
+    const { history, reads } = makeRunning();
+    const place = { next: await history.reach(at(12)) };
+    history.places.add(place);
+    const filled = history.fill();
+    await turn();
+    reads[0]?.open(pastOf(0, 1, 10));
+    await filled;
+    expect(history.ring.at(place.next as number)?.events).toBe("13-0");
+  });
+});

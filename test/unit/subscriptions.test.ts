@@ -331,3 +331,24 @@ describe("many connections that catch up at a time", () => {
     expect(live.take().filter(({ type }) => type === "task_added")).toHaveLength(20);
   });
 });
+
+describe("a connection that is closed while it subscribes", () => {
+  it.each([
+    { what: "at once", since: null },
+    { what: "after catching up", since: ["c"] },
+  ])("leaves nothing behind: subscribed $what", ({ since }) => {
+    const catchUp = fakeCatchUp([], {});
+    const { manager } = makeManager({ maxQueueSize: 2 });
+    if (since) manager.useHistory(fakeHistory({ catchUp: () => catchUp }));
+    const viewer = openViewer(manager, { topics: [] });
+    viewer.socket.isFull = true;
+    // The first is handed to it at once, the others when anything else is done to it.
+    for (const type of ["one", "two", "three", "four"]) manager.notify({ type });
+    viewer.send({ type: "subscribe", content: { topics: ["queue:a"] } });
+    expect(closeCodes(viewer)).toEqual([4290]);
+    expect([...manager.topics()]).toEqual([]);
+    manager.remove(viewer.connection);
+    expect(manager.isWatched(["queue:a"])).toBe(false);
+    if (since) expect(catchUp.closes).toBe(1);
+  });
+});
