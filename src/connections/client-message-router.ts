@@ -13,6 +13,7 @@ import {
 import { CLOSE_CODE } from "../protocol/close-code.ts";
 import { CUSTOM_TYPE_FORM, CUSTOM_TYPE_PATTERN, isProtocolType } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
+import { maskTopicsIn } from "../protocol/topic.ts";
 import type { Connection } from "./connection.ts";
 
 /** Unusable client messages in a row after which a connection is closed (4400). */
@@ -161,11 +162,12 @@ export class ClientMessageRouter {
   }
 
   #refuse(connection: Connection, code: ErrorCode, text: string, requestId?: RequestId): void {
-    this.#logger.debug({ clientId: connection.clientId, code, text }, "client message refused");
+    const masked = maskTopicsIn(text);
+    this.#logger.debug({ clientId: connection.clientId, code, text: masked }, "client message refused");
     this.#error(connection, code, text, requestId);
     connection.badMessages += 1;
     if (connection.badMessages >= MAX_BAD_MESSAGES) {
-      connection.close(CLOSE_CODE.badMessage, `${MAX_BAD_MESSAGES} unusable messages in a row; last: ${text}`);
+      connection.close(CLOSE_CODE.badMessage, `${MAX_BAD_MESSAGES} unusable messages in a row; last: ${masked}`);
     }
   }
 

@@ -25,6 +25,8 @@ export interface PartPageOptions {
  */
 export function servePart({ basePath, access, refusals, widgets, logger }: PartPageOptions) {
   return async (request: IncomingMessage, response: ServerResponse, id: string, part: string): Promise<void> => {
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
     const token = new URLSearchParams(request.url?.split("?")[1]).get("token");
     const admission = await admitInTime(access, request, token).catch((error: unknown) => {
       logger.error({ err: error }, "`authenticate` failed; the request is refused");
@@ -35,14 +37,18 @@ export function servePart({ basePath, access, refusals, widgets, logger }: PartP
       refusals.add(request, admission.refusal);
       return sendProblem(response, admission.refusal);
     }
-    const gone = new AbortController();
-    response.once("close", () => gone.abort());
+    if (gone.signal.aborted) return;
     const rendering = widgets.fetch(id);
     const number = /^\d{1,3}$/.test(part) ? Number(part) : Number.NaN;
     const result = rendering && number < rendering.parts ? await rendering.whenReady(number, gone.signal) : null;
     const content = result
       ? raw(result.html)
       : html`<p class="bullcast-expired">This part is not kept any more. Go back and load the page again.</p>`;
+    const { stylesheet } = browserFiles(basePath);
+    const title = result ? `Part ${number + 1}` : "Not kept any more";
+    const page = html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title><link rel="stylesheet" href="${stylesheet.url}"></head><body><main>${content}</main></body></html>
+`;
     response.writeHead(result ? (result.state === "ready" ? 200 : 500) : 404, {
       "content-type": "text/html; charset=utf-8",
       "cache-control": "no-store",
@@ -52,11 +58,6 @@ export function servePart({ basePath, access, refusals, widgets, logger }: PartP
       "x-content-type-options": "nosniff",
       "x-robots-tag": "noindex",
     });
-    const { stylesheet } = browserFiles(basePath);
-    const title = result ? `Part ${number + 1}` : "Not kept any more";
-    const page = html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title><link rel="stylesheet" href="${stylesheet.url}"></head><body><main>${content}</main></body></html>
-`;
     response.end(page.toString());
   };
 }

@@ -53,3 +53,8 @@ export function parseTopic(topic: string): ParsedTopic | null {
 export function maskTopic(topic: Topic): string {
   return topic.startsWith("widget:") ? "widget:****" : topic;
 }
+
+/** A text as it may be shown to others, whatever topics it quotes. */
+export function maskTopicsIn(text: string): string {
+  return text.replace(/widget:[\w-]+/g, "widget:****");
+}

@@ -45,7 +45,10 @@ export class AsyncWidget {
     const takeNext = async () => {
       for (const [part, subwidget] of waiting) {
         if (rendering.signal.aborted) return;
-        await this.#renderPart(rendering, part, subwidget);
+        // What has nothing to do with the subwidget, such as a message that cannot be sent, must not end the process.
+        await this.#renderPart(rendering, part, subwidget).catch((error: unknown) => {
+          this.#settings.bridge.widgets.logger.error({ err: error, part }, "a part of a widget could not be kept");
+        });
       }
     };
     await Promise.all(Array.from({ length: Math.min(concurrency, subwidgets.length) }, takeNext));

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { HtmlValue, SafeHtml } from "./html.ts";
 import { html } from "./html.ts";
+import type { Rows } from "./read-rows.ts";
+import { isReadOnce, readRows } from "./read-rows.ts";
 import { parseOptions } from "./widget-options.ts";
 
 /** One column: its heading, and what it shows of a row: the field of that name, or what a function answers. */
@@ -9,14 +11,13 @@ export interface TableColumn<Row> {
   value: (keyof Row & string) | ((row: Row) => unknown);
 }
 
-type Rows<Row> = Iterable<Row> | AsyncIterable<Row>;
-
 export interface TableWidgetOptions<Row> {
   /** The table's caption. */
   title: string;
   /**
-   * The rows, or a function that fetches them; an async iterable is read no further than `maxRows` needs. TypeScript
-   * learns from it what a row is, where the function's parameter, if it has one, is given its type.
+   * The rows, or a function that fetches them; at most one row more than `maxRows` is read, and what can be read but
+   * once is for a function to answer. TypeScript learns from it what a row is, where the function's parameter, if it
+   * has one, is given its type.
    */
   rows: Rows<Row> | ((signal: AbortSignal) => Rows<Row> | Promise<Rows<Row>>);
   columns: readonly TableColumn<NoInfer<Row>>[];
@@ -52,7 +53,9 @@ const optionsSchema = z.strictObject(
         COLUMNS,
       )
       .min(1, COLUMNS),
-    rows: z.custom(isRows, "an iterable, an async iterable or a function that answers one"),
+    rows: z
+      .custom(isRows, "an iterable, an async iterable or a function that answers one")
+      .refine((rows) => !isReadOnce(rows), "a function that answers it, as this iterable can be read but once"),
     maxRows: z.int(MAX_ROWS).min(1, MAX_ROWS).max(10_000, MAX_ROWS).default(100),
     empty: z.string({ error: "a text" }).default("Nothing to show."),
   },
@@ -70,15 +73,9 @@ export class TableWidget<Row> {
 
   async render(signal: AbortSignal): Promise<SafeHtml> {
     const { title, columns, rows: given, maxRows, empty } = this.#settings;
-    const rows: Row[] = [];
-    let isCut = false;
-    for await (const row of typeof given === "function" ? await given(signal) : given) {
-      // Leaving the loop ends the iterable too.
-      signal.throwIfAborted();
-      isCut = rows.length === maxRows;
-      if (isCut) break;
-      rows.push(row);
-    }
+    const read = await readRows(typeof given === "function" ? await given(signal) : given, maxRows + 1, signal);
+    const rows = read.slice(0, maxRows);
+    const isCut = read.length > maxRows;
     const cells = (row: Row) => columns.map(({ value }) => html`<td>${shown(row, value)}</td>`);
     const body =
       rows.length > 0

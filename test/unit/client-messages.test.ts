@@ -261,6 +261,16 @@ describe("a frame that cannot be used", () => {
     expect(JSON.stringify(error).length).toBeLessThan(1000);
   });
 
+  it("is logged without the ids of widgets it quotes", () => {
+    const { manager, logs } = makeManager();
+    const viewer = openViewer(manager);
+    const id = "A".repeat(22);
+    for (let times = 0; times < 20; times += 1) viewer.send({ type: `widget:${id}` });
+    expect(JSON.stringify(viewer.take())).toContain(id);
+    expect(logs.some(({ msg }) => msg === "client message refused")).toBe(true);
+    expect(JSON.stringify(logs)).not.toContain(id);
+  });
+
   it("may be nested so deeply that it cannot be written again", () => {
     const { manager } = makeManager();
     const viewer = openViewer(manager);

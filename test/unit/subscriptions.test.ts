@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { CatchUp } from "../../src/connections/history.ts";
 import type { FakeCatchUp } from "./support/fake-catch-up.ts";
 import { fakeCatchUp } from "./support/fake-catch-up.ts";
@@ -272,6 +272,21 @@ describe("the time a catch-up may take", () => {
     expect(catchUp).toMatchObject({ closes: 1, joins: 0 });
     expect(viewer.take()).toEqual([]);
   });
+});
+
+it("does not begin with what was kept: what is waited for on behalf of others is not the client's slowness", async () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const prepared = latch();
+  const catchUp = fakeCatchUp([message("widget"), "unready", message("snapshot")], { prepare: () => prepared.promise });
+  const { manager } = managerWith(catchUp);
+  const viewer = openViewer(manager, { topics: ["*"] });
+  expect(viewer.greeting.map(({ type }) => type)).toEqual(["connected", "widget"]);
+  vi.advanceTimersByTime(200_000);
+  prepared.open();
+  await turn();
+  expect(viewer.take().map(({ type }) => type)).toEqual(["snapshot", "subscribed"]);
+  expect(closeCodes(viewer)).toEqual([]);
 });
 
 describe("many connections that catch up at a time", () => {

@@ -246,6 +246,19 @@ test("parts come while Redis is away, also to who waits for a job on the same co
   expect(viewer.messages.some(({ type }) => type === "subscribed")).toBe(false);
 });
 
+test("a part that cannot be sent is logged, and neither ends the process nor harms the others", async () => {
+  const { logger, logs } = recordingLogger();
+  const sent = latch();
+  const publish = (_topic: string, { content }: { content: unknown }) => {
+    if ((content as { part: number }).part === 0) throw new Error("cannot be sent");
+    sent.open();
+  };
+  const widgets = new WidgetStore({ publish, logger });
+  new AsyncWidget({ bridge: { widgets, basePath: "/ws" }, subwidgets: [() => "", () => ""], concurrency: 1 }).render();
+  await sent.promise;
+  expect(logs).toMatchObject([{ part: 0, msg: "a part of a widget could not be kept" }]);
+});
+
 test("when the bridge closes, what is under way is aborted", async () => {
   const { bridge } = await startBridge();
   const signals: AbortSignal[] = [];

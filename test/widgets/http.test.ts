@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
 import { request } from "node:http";
 import { expect, test } from "vitest";
 import { AsyncWidget, raw } from "../../src/index.ts";
@@ -97,6 +99,25 @@ test("who goes away while waiting for a part is waited for no more", async () =>
   await expect.poll(() => bridge.widgets.fetch(id)?.waiting).toBe(1);
   impatient.destroy();
   await expect.poll(() => bridge.widgets.fetch(id)?.waiting).toBe(0);
+});
+
+test("who goes away while `authenticate` is asked is not waited for at all", async () => {
+  const asked = latch();
+  const answered = latch();
+  const authenticate = async (request: IncomingMessage) => {
+    asked.open();
+    await once(request.socket, "close");
+    setImmediate(answered.open);
+    return { id: "alice" };
+  };
+  const { bridge, httpUrl } = await mountBridge({ authenticate });
+  const id = idOf(new AsyncWidget({ bridge, subwidgets: [() => new Promise(() => undefined)] }).render());
+  const impatient = request(`${httpUrl}/widgets/${id}/0`).on("error", () => undefined);
+  impatient.end();
+  await asked.promise;
+  impatient.destroy();
+  await answered.promise;
+  expect(bridge.widgets.fetch(id)?.waiting).toBe(0);
 });
 
 test("who may not open a socket gets no part either", async () => {

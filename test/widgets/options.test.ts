@@ -59,6 +59,13 @@ test("options of the ready-made subwidgets that cannot be used are named", () =>
   expect(complaintsOf(() => new TableWidget({ title: "A", columns: [], rows: [] }))).toEqual({
     columns: "an array of at least one column; []",
   });
+  const columns = [{ title: "A", value: (row: number) => row }];
+  for (const rows of [[1].values(), (async function* () {})() as AsyncGenerator<number>]) {
+    expect(complaintsOf(() => new TableWidget({ title: "A", columns, rows }))).toEqual({
+      rows: "a function that answers it, as this iterable can be read but once; an object",
+    });
+  }
+  new TableWidget({ title: "A", columns, rows: new Set([1]) });
   expect(complaintsOf(() => new TemplateWidget({ data: 1, template: "x" as never }))).toEqual({
     template: 'a function that answers HTML; "x"',
   });

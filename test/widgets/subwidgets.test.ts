@@ -69,6 +69,24 @@ test("a table without rows says so, and one that is not needed any more stops re
   );
 });
 
+test("a table whose rows hang is ended by the abort, and does not wait for their end", async () => {
+  const columns = [{ title: "Number", value: (row: number) => row }];
+  const controller = new AbortController();
+  let returns = 0;
+  const hanging = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => new Promise<IteratorResult<number>>(() => controller.abort(new Error("out of time"))),
+      return: () => {
+        returns += 1;
+        return new Promise<IteratorResult<number>>(() => undefined);
+      },
+    }),
+  };
+  const table = new TableWidget({ title: "Some", columns, rows: hanging });
+  await expect(table.render(controller.signal)).rejects.toThrow("out of time");
+  expect(returns).toBe(1);
+});
+
 test("a template shows data, fetched or given", async () => {
   const template = ({ name }: { name: string }) => html`<p>${name}</p>`;
   expect(await textOf(new TemplateWidget({ data: { name: "<Ada>" }, template }))).toBe("<p>&lt;Ada&gt;</p>");
