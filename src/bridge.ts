@@ -5,7 +5,7 @@ import { Access } from "./auth/access.ts";
 import type { BridgeOptions, BridgeSettings } from "./config.ts";
 import { parseBridgeOptions } from "./config.ts";
 import type { MessageHandler } from "./connections/client-message-router.ts";
-import { ConnectionManager } from "./connections/connection-manager.ts";
+import { ConnectionManager, MAX_SHARE_OF_OUTBOX } from "./connections/connection-manager.ts";
 import { BridgeClosedError, InvalidQueueError } from "./errors.ts";
 import type { QueueEventsLike } from "./handed-in.ts";
 import { isQueueEventsLike, QUEUE_NAME_PATTERN } from "./handed-in.ts";
@@ -26,8 +26,8 @@ import { Sources } from "./sources/sources.ts";
 import { VERSION } from "./version.ts";
 import { WidgetStore } from "./widgets/widget-store.ts";
 
-/** Largest part of an outbox's bytes that the HTML of one part of a widget may take; the message has some fields beside it. */
-const MAX_SHARE_OF_OUTBOX = 1 / 5;
+/** What a message has beside the HTML of a part of a widget, at most, bytes. */
+const PART_ENVELOPE_BYTES = 512;
 
 /** Upgrade listeners of all bridges, as several may share one server, and the sockets that one of them has taken. */
 const ours = new WeakSet<UpgradeListener>();
@@ -82,7 +82,7 @@ export class Bridge {
     this.widgets = new WidgetStore({
       publish: (topic, message) => this.#manager.publish(this.#manager.encode(message), [topic]),
       logger: partLogger(logger, "widgets"),
-      maxPartBytes: Math.floor(settings.maxQueueBytes * MAX_SHARE_OF_OUTBOX),
+      maxPartBytes: Math.max(0, Math.floor(settings.maxQueueBytes * MAX_SHARE_OF_OUTBOX) - PART_ENVELOPE_BYTES),
     });
     this.#manager.useKeptMessages(this.widgets);
     const access = new Access(settings);

@@ -119,7 +119,8 @@ export interface KnownMessages extends Record<JobMessageType, Known<unknown, Job
   snapshot: Known<SnapshotContent, SnapshotMeta>;
   /** `queue` is null when it cannot be told which; `missed` is null when it is not known how many. */
   gap: Known<{ queue: string | null; missed: number | null; truncated: boolean }, GapMeta>;
-  widget: Known<WidgetContent, WidgetMeta>;
+  /** Without a content where that did not fit into a message. */
+  widget: Known<WidgetContent | null, WidgetMeta>;
   connected: Known<{
     client_id: string;
     protocol: number;

@@ -26,7 +26,7 @@ import { Subscriptions } from "./subscriptions.ts";
 import type { Transport } from "./transport.ts";
 
 /** Largest part of an outbox's bytes that one message may take. */
-const MAX_SHARE_OF_OUTBOX = 1 / 4;
+export const MAX_SHARE_OF_OUTBOX = 1 / 4;
 
 /** What every connection is subscribed to, whatever it watches; no client can name it. */
 const EVERYBODY = "everybody";

@@ -10,7 +10,8 @@ export function makeJobElement(connection: PageConnection): CustomElementConstru
     #stop: (() => void) | null = null;
 
     connectedCallback(): void {
-      if (this.#stop) return;
+      // Its attributes may come one by one.
+      if (this.#stop || !this.getAttribute("queue") || !this.id) return;
       try {
         this.#stop = this.#watch();
       } catch {
@@ -25,8 +26,9 @@ export function makeJobElement(connection: PageConnection): CustomElementConstru
     }
 
     attributeChangedCallback(_name: string, before: string | null, after: string | null): void {
-      if (before === null || before === after) return;
-      this.disconnectedCallback();
+      if (before === after) return;
+      // At its upgrade it is told of what it has already.
+      if (before !== null) this.disconnectedCallback();
       if (this.isConnected) this.connectedCallback();
     }
 

@@ -1,14 +1,14 @@
 import { BullcastClient } from "../client/bullcast-client.ts";
 import { BullcastClientError } from "../client/bullcast-client-error.ts";
 import type { JobView } from "../client/job-view.ts";
-import type { MessageOf } from "../client/server-message.ts";
-import { widgetTopic } from "../protocol/topic.ts";
+import type { WidgetContent } from "../client/known-messages.ts";
+import { jobTopic, widgetTopic } from "../protocol/topic.ts";
 
 /** How long a connection that nothing needs is kept: elements are exchanged for others in no time. */
 const IDLE_MS = 5000;
 
 /** How a part came out; `failed` when the server refuses to tell. */
-export type PartContent = MessageOf<"widget">["content"] | { state: "failed" };
+export type PartContent = WidgetContent | { state: "failed" };
 
 /** A rendering that elements on the page wait for. */
 class WatchedWidget {
@@ -30,24 +30,35 @@ class WatchedWidget {
   }
 }
 
+/** A job that elements on the page show. */
+interface WatchedJob {
+  elements: number;
+  /** Whether anything was told of it, were it that there is none. */
+  isTold: boolean;
+}
+
 /** The one connection of a page that all elements share. It is there while one of them needs it. */
 export class PageConnection {
   readonly #client: BullcastClient;
   readonly #widgets = new Map<string, WatchedWidget>();
-  #jobs = 0;
+  readonly #jobs = new Map<string, WatchedJob>();
   #idle: ReturnType<typeof setTimeout> | undefined;
 
   /** @param url where the bridge is. */
   constructor(url: string) {
     this.#client = new BullcastClient({ url, topics: [] });
-    this.#client.on("widget", ({ content, meta }) => this.#widgets.get(meta.widget_id)?.receive(content));
+    this.#client.on("widget", ({ content, meta }) =>
+      this.#widgets.get(meta.widget_id)?.receive(content ?? { state: "failed" }),
+    );
     // The next attempt may be seconds away, and what made the last ones fail is mended.
     addEventListener("online", () => {
-      if (this.#isNeeded) this.#client.connect();
+      if (this.#isNeeded && this.#client.state === "waiting") this.#client.connect();
     });
     // By itself it closes only when trying again would be of no use.
     this.#client.on("state", (state) => {
-      if (state === "closed") for (const widget of this.#widgets.values()) widget.receive({ state: "failed" });
+      if (state !== "closed") return;
+      // Those that come as others are told are not meant.
+      for (const widget of [...this.#widgets.values()]) widget.receive({ state: "failed" });
     });
   }
 
@@ -63,7 +74,7 @@ export class PageConnection {
       this.#client.subscribe([topic]).catch((error: unknown) => {
         if (!isGivenUp(error)) widget.receive({ state: "failed" });
       });
-      this.#need();
+      this.#connect();
     }
     queueMicrotask(() => {
       if (listeners.has(listener)) widget.tell(listener, part);
@@ -72,7 +83,7 @@ export class PageConnection {
       if (!listeners.delete(listener) || listeners.size > 0) return;
       this.#widgets.delete(id);
       void this.#client.unsubscribe([topic]);
-      this.#need();
+      this.#closeIdle();
     };
   }
 
@@ -82,30 +93,42 @@ export class PageConnection {
    * @throws {BullcastClientError} when queue and id name no job.
    */
   watchJob(queue: string, id: string, listener: (job: JobView | null) => void): () => void {
-    const watch = this.#client.watchJob(queue, id, listener);
-    this.#jobs += 1;
-    this.#need();
+    const topic = jobTopic(queue, id);
+    const job = this.#jobs.get(topic) ?? { elements: 0, isTold: false };
+    const watch = this.#client.watchJob(queue, id, (view) => {
+      job.isTold = true;
+      listener(view);
+    });
+    job.elements += 1;
+    this.#jobs.set(topic, job);
+    this.#connect();
     watch.ended.catch((error: unknown) => {
       if (!isGivenUp(error)) listener(null);
     });
     // Another element may be watching it already.
-    if (watch.job.state !== "unknown") queueMicrotask(() => listener(watch.job));
+    if (job.isTold) queueMicrotask(() => listener(watch.job));
     return () => {
       watch.close();
-      this.#jobs -= 1;
-      this.#need();
+      job.elements -= 1;
+      if (job.elements === 0) this.#jobs.delete(topic);
+      this.#closeIdle();
     };
   }
 
   get #isNeeded(): boolean {
-    return this.#widgets.size + this.#jobs > 0;
+    return this.#widgets.size + this.#jobs.size > 0;
   }
 
-  /** Connects where something has begun to need it, and closes a while after the last has ceased to. */
-  #need(): void {
+  /** Something has begun to need it. The next attempt, where that is waited for, comes no sooner. */
+  #connect(): void {
     clearTimeout(this.#idle);
-    if (this.#isNeeded) this.#client.connect();
-    else this.#idle = setTimeout(() => this.#client.close(), IDLE_MS);
+    if (this.#client.state === "idle" || this.#client.state === "closed") this.#client.connect();
+  }
+
+  /** Something has ceased to need it: it is closed a while after the last has. */
+  #closeIdle(): void {
+    clearTimeout(this.#idle);
+    if (!this.#isNeeded) this.#idle = setTimeout(() => this.#client.close(), IDLE_MS);
   }
 }
 

@@ -14,6 +14,8 @@ export function makeWidgetElement(connection: PageConnection): CustomElementCons
     connectedCallback(): void {
       // One that comes back from a page cache is filled already.
       if (this.hasAttribute("state") || this.#stop) return;
+      // Its attributes may come one by one.
+      if (!this.hasAttribute("widget") || !this.hasAttribute("part")) return;
       const [id, part] = [this.getAttribute("widget") ?? "", Number(this.getAttribute("part"))];
       const stop = connection.watchPart(id, part, (content) =>
         this.#whenParsed(() => {
@@ -33,8 +35,9 @@ export function makeWidgetElement(connection: PageConnection): CustomElementCons
 
     /** Another rendering takes the place, or it is to be filled again, as where a page is morphed. */
     attributeChangedCallback(name: string, before: string | null, after: string | null): void {
-      if (before === null || before === after) return;
-      if (name !== "state") {
+      if (before === after) return;
+      // At its upgrade it is told of what it has already.
+      if (before !== null && name !== "state") {
         this.disconnectedCallback();
         this.removeAttribute("state");
       }

@@ -124,6 +124,19 @@ test("HTML that does not fit into a message is an error, and not kept", async ()
   expect(bridge.widgets.bytes).toBeLessThan(17_000);
 });
 
+test("HTML may take what a message has room for; where there is none, the message goes without its content", async () => {
+  const [small, smallest] = [await startBridge({ maxQueueBytes: 4096 }), await startBridge({ maxQueueBytes: 1024 })];
+  const told = async ({ bridge, wsUrl }: typeof small, text: string) => {
+    const widget = new AsyncWidget({ bridge, subwidgets: [() => text] });
+    const viewer = await openWidgetViewer(wsUrl, idOf(widget.render()));
+    return (await viewer.next("widget")).content;
+  };
+  // Two quotes stand about it.
+  expect(await told(small, "x".repeat(1024 - 512 - 2))).toMatchObject({ state: "ready" });
+  expect(await told(small, "x".repeat(1024 - 512 - 1))).toMatchObject({ state: "error" });
+  expect(await told(smallest, "x")).toBeNull();
+});
+
 test("a page nobody comes for is let go after its time, and what it was doing aborted", async () => {
   const { bridge, wsUrl } = await startBridge();
   const aborted = latch<unknown>();

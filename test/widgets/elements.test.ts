@@ -131,6 +131,27 @@ test("a place that is given another rendering, as where a page is morphed, is fi
   expect(await placesOf(tab)).toEqual(["new"]);
 });
 
+test("an element that is put into the page before it has its attributes is filled when it has them", async () => {
+  const { bridge, origin } = await startPage(() => html`<p>Nothing yet.</p>`, { queues: ["emails"] });
+  const tab = await openTab(await launchBrowser());
+  await tab.goto(origin);
+  const id = idOf(new AsyncWidget({ bridge, subwidgets: [() => "late"] }).render());
+  await tab.evaluate((widget) => {
+    for (const [name, attributes] of [
+      ["bullcast-widget", { widget, part: "0" }],
+      ["bullcast-job", { queue: "emails", id: "1" }],
+      ["bullcast-job", { id: "1", queue: "emails" }],
+    ] as const) {
+      const element = document.createElement(name);
+      document.querySelector("main")?.append(element);
+      for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    }
+  }, id);
+  await whenShown(tab, 1);
+  expect(await placesOf(tab)).toEqual(["late"]);
+  for (const job of await tab.locator("bullcast-job").all()) await expect.poll(() => seen(job)).toBe("job 1 unknown");
+});
+
 test("where the page is still being sent, a place is filled and nothing of its placeholder left beside", async () => {
   const { bridge } = makeBridge();
   const rest = latch();
