@@ -57,7 +57,7 @@ const bridgeShape = {
     .regex(/^[\x21-\x7e]{1,512}$/)
     .optional()
     .describe("1 to 512 printable ASCII characters without spaces"),
-  authenticate: z.custom<Authenticate>(isFunction).optional().describe("a function of the upgrade request"),
+  authenticate: z.custom<Authenticate>(isFunction).optional().describe("a function of the request"),
   allowedOrigins: z
     .array(z.string().refine(isOrigin))
     .default([])

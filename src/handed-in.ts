@@ -10,7 +10,7 @@ export interface Principal {
 
 /**
  * Says who is behind a request, or null to refuse it (close code 4401).
- * Called once per WebSocket upgrade; one that throws refuses with 1011 and is logged.
+ * Called once per WebSocket upgrade and per GET of a part of a widget; one that throws refuses with 1011 (500) and is logged.
  */
 export type Authenticate = (request: IncomingMessage) => Principal | null | Promise<Principal | null>;
 

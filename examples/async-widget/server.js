@@ -62,7 +62,8 @@ app.get("/", async (_request, response) => {
     </main>
   </body>
 </html>`;
-  response.send(String(page));
+  // The placeholders are this reader's: no cache may hand them to another.
+  response.set("cache-control", "private, no-store").send(String(page));
 });
 
 const orders = new TableWidget({
