@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import type { ConnectionSetting } from "../handed-in.ts";
 import type { Logger } from "../logger.ts";
 import type { FactSink, SourceState, SourceStatus } from "./fact.ts";
@@ -126,6 +126,8 @@ export class EventStreamSource {
       try {
         await this.#readOnce();
         this.#failures = 0;
+        // What was read goes out before Redis is asked for more.
+        await turn();
         const spentMs = performance.now() - startedAt;
         await this.#pause((this.#feeds.size * 2 * 1000) / MAX_STREAM_READS_PER_SECOND - spentMs);
       } catch (error) {
