@@ -2,8 +2,8 @@
 import { compareIds, laterId, millisecondsOf } from "./stream-id.mjs";
 
 const STREAMS = ["events", "logs"];
-/** Holes of a queue within this time may be told together, so that a hole is not told before this has passed. */
-const EPISODE_MS = 1000;
+/** How long it may take until a hole is told: it may be noticed by a count only, and told together with the next. */
+const NOTICED_WITHIN_MS = 2000;
 
 /**
  * Whether a gap says that this entry is missing: one that was trimmed by then, or, at the start of a connection, any up to
@@ -19,8 +19,9 @@ export function isCovered({ gaps }, queue, stream, { id, trimmedAtMs }) {
 }
 
 /** Finds gaps that no trimmed entry explains: one that this viewer had not been sent, nor been told of before. */
-export function judgeGaps({ queues, bridgeStarts }, { gaps }, find) {
+export function judgeGaps({ queues, bridgeStarts }, { gaps, told: messages }, find) {
   const told = new Map();
+  const shown = new Set(messages.map(({ queue, stream, id }) => `${queue}/${stream}/${id}`));
   for (const { at, connection, queue, missed, before } of gaps) {
     const streams = queues[queue];
     const former = told.get(`${connection}/${queue}`);
@@ -36,7 +37,9 @@ export function judgeGaps({ queues, bridgeStarts }, { gaps }, find) {
           isBeyondKnowing(streams[stream], known, at, bridgeStarts)
         );
       });
-    if (!isExplained && !(former && isOfAnotherTrim(streams, former, at))) {
+    const times = [...(former?.times ?? []), at];
+    const isShown = (stream, id) => shown.has(`${queue}/${stream}/${id}`);
+    if (!isExplained && !(streams && isLate(streams, times, isShown))) {
       const stand = (position) => (position ? `events ${position.events}, logs ${position.logs}` : "no such queue");
       find("needless-gap", {
         queue,
@@ -45,7 +48,7 @@ export function judgeGaps({ queues, bridgeStarts }, { gaps }, find) {
         came: `a gap, ${missed ?? "unknown how many"} missed${former ? ", not the first on this connection" : ""}`,
       });
     }
-    if (trimmed) told.set(`${connection}/${queue}`, { ...trimmed, times: [...(former?.times ?? []), at] });
+    if (trimmed) told.set(`${connection}/${queue}`, { ...trimmed, times });
   }
 }
 
@@ -60,15 +63,18 @@ function isBeyondKnowing({ entries }, id, at, bridgeStarts) {
 }
 
 /**
- * Where there were several trims in a short time, who was told of the first in its catch-up may be told of the next live,
- * although its catch-up ended behind both: Redis says how many entries are missing, not which.
+ * Whether the last of these gaps is about something that this viewer has never been shown and that was trimmed a moment
+ * before: the bridge may notice a hole only by counting, when entries after it have been shown. No trim is told twice. Of
+ * a viewer of single jobs this says less, as it is not shown others.
  */
-function isOfAnotherTrim(streams, { times }, at) {
-  const gaps = times.filter((time) => time > at - EPISODE_MS).length + 1;
-  const trims = STREAMS.flatMap((stream) => streams[stream].trims).filter(
-    ({ atMs }) => atMs > at - 2 * EPISODE_MS && atMs <= at,
+function isLate(streams, times, isShown) {
+  const at = times.at(-1);
+  const isRecent = (time) => time !== null && time <= at && time > at - NOTICED_WITHIN_MS;
+  const trims = STREAMS.flatMap((stream) => streams[stream].trims).filter(({ atMs }) => isRecent(atMs));
+  if (times.filter(isRecent).length > trims.length) return false;
+  return STREAMS.some((stream) =>
+    streams[stream].entries.some(({ id, trimmedAtMs }) => isRecent(trimmedAtMs) && !isShown(stream, id)),
   );
-  return gaps > 1 && gaps <= trims.length;
 }
 
 /** The newest entry of a stream that was gone by then. */

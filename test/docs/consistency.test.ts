@@ -14,6 +14,7 @@ const DOCUMENTS = [
   "CONTRIBUTING.md",
   "docs/PROTOCOL.md",
   "docs/GUARANTEES.md",
+  "docs/PERFORMANCE.md",
   "docs/WIDGETS.md",
   "CHANGELOG.md",
 ];
