@@ -66,6 +66,7 @@ test("the tarball holds what runs and what is read, and nothing else", async () 
       "README.md",
       "CHANGELOG.md",
       "docs/GUARANTEES.md",
+      "docs/PERFORMANCE.md",
       "docs/PROTOCOL.md",
       "docs/WIDGETS.md",
       "dist/browser/client.js",
@@ -75,7 +76,9 @@ test("the tarball holds what runs and what is read, and nothing else", async () 
   );
   expect(files).toEqual(expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/cli/main.js"]));
   expect(
-    files.filter((file) => !/^(dist|public)\/|^[^/]+$|^docs\/(GUARANTEES|PROTOCOL|WIDGETS)\.md$/.test(file)),
+    files.filter(
+      (file) => !/^(dist|public)\/|^[^/]+$|^docs\/(GUARANTEES|PERFORMANCE|PROTOCOL|WIDGETS)\.md$/.test(file),
+    ),
   ).toEqual([]);
   expect(files.filter((file) => /test|\.env|(?<!\.d)\.ts$/.test(file))).toEqual([]);
 });
