@@ -7,13 +7,17 @@ const NOTICED_WITHIN_MS = 2000;
 
 /**
  * Whether a gap says that this entry is missing: one that was trimmed by then, or, at the start of a connection, any up to
- * where the answer says. In the middle it is about what was trimmed next, and nothing after that.
+ * where the answer says. In the middle it is about what was trimmed next, and nothing after that; or about what was
+ * trimmed a moment before.
  */
 export function isCovered({ gaps }, queue, stream, { id, trimmedAtMs }) {
   return gaps.some(({ queue: gapQueue, at, before, after, isCatchUp }) => {
-    if (gapQueue !== queue || compareIds(id, before[stream]) <= 0) return false;
-    const isWithin = after[stream] === null || compareIds(id, after[stream]) <= 0;
+    if (gapQueue !== queue) return false;
     const isTrimmed = trimmedAtMs !== null && trimmedAtMs <= at;
+    // Noticed late, when entries after it had been shown.
+    if (isTrimmed && !isCatchUp && trimmedAtMs > at - NOTICED_WITHIN_MS) return true;
+    if (compareIds(id, before[stream]) <= 0) return false;
+    const isWithin = after[stream] === null || compareIds(id, after[stream]) <= 0;
     return isCatchUp ? isWithin || isTrimmed : isWithin && isTrimmed;
   });
 }
