@@ -8,7 +8,7 @@ const MAX_REPEATED_BYTES = 16 * 1024;
 export interface Subscriber {
   /** Number of what was last handed to it. */
   lastPublish: number;
-  /** Takes a frame; false when it cannot. */
+  /** Takes a frame; false when it cannot. MUST NOT publish: others are in the middle of being handed theirs. */
   take(frame: Frame): boolean;
 }
 
