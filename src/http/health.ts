@@ -1,4 +1,4 @@
-import type { SourceProblems } from "../sources/sources.ts";
+import type { SourceProblems } from "../sources/source-problems.ts";
 import type { Health } from "./schemas.ts";
 
 type Check = Health["checks"][string];

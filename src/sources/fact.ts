@@ -1,3 +1,5 @@
+import type { QueueSummary } from "../protocol/queue-summary.ts";
+
 /** Id of a Redis stream entry, `<milliseconds>-<sequence>`; the milliseconds are Redis' clock. */
 export type StreamId = string;
 
@@ -89,7 +91,7 @@ export interface FactSink {
 }
 
 /** State of a source as health and statistics show it. */
-export type SourceState = "connecting" | "reading" | "reconnecting" | "taken_over" | "closed";
+export type SourceState = QueueSummary["state"];
 
 export interface SourceStatus {
   kind: "event-stream" | "queue-events" | "log-stream" | "log-pub-sub" | "job-log-tail";

@@ -28,6 +28,8 @@ export type StreamName = keyof Position;
 /** What is known and counted of one stream. */
 interface StreamCounters {
   lagMs: number | null;
+  /** Entries taken of it. */
+  taken: number;
   malformed: MalformedCounter;
   gaps: number;
   isEntry: boolean;
@@ -185,6 +187,11 @@ export class QueueFeed {
     return { lagMs, malformed: malformed.count, gaps };
   }
 
+  /** How many entries of a stream have been taken. */
+  takenOf(stream: StreamName): number {
+    return this.#counters[stream].taken;
+  }
+
   /** What statistics show of this queue's streams, of which `state` is the reader's. */
   status(state: SourceState): SourceStatus[] {
     const row = (kind: SourceStatus["kind"], { lagMs, malformed, gaps }: StreamCounters): SourceStatus => {
@@ -224,6 +231,7 @@ export class QueueFeed {
     counters.isEntry = true;
     counters.lastTakenAt = performance.now();
     const taken = entries.filter((entry) => entry.stream === stream).length;
+    counters.taken += taken;
     if (counters.added !== null) counters.added += taken;
   }
 }
@@ -232,6 +240,7 @@ function newCounters(logger: Logger): StreamCounters {
   const malformed = new MalformedCounter(logger);
   return {
     lagMs: null,
+    taken: 0,
     malformed,
     gaps: 0,
     isEntry: false,

@@ -1,5 +1,6 @@
 import type { ConnectionSetting, QueueEventsLike } from "../handed-in.ts";
 import type { Logger } from "../logger.ts";
+import type { QueueSummary } from "../protocol/queue-summary.ts";
 import { EventStreamSource } from "./event-stream-source.ts";
 import type { FactSink, Position, SourceStatus } from "./fact.ts";
 import type { JobKey } from "./job-key.ts";
@@ -7,17 +8,21 @@ import type { JobLogLines } from "./job-log-tail.ts";
 import { JobLogTail } from "./job-log-tail.ts";
 import type { JobReader } from "./job-reader.ts";
 import { LogPubSubSource } from "./log-pub-sub-source.ts";
+import { QueueCounts } from "./queue-counts.ts";
 import { QueueDiscovery } from "./queue-discovery.ts";
 import { QueueEventsSource } from "./queue-events-source.ts";
 import { RedisConnection } from "./redis-connections.ts";
 import type { JobSnapshot } from "./snapshot-reader.ts";
 import { SnapshotReader } from "./snapshot-reader.ts";
+import type { SourceProblems } from "./source-problems.ts";
 import type { SourcesSink } from "./sources-sink.ts";
 import { NO_SINK } from "./sources-sink.ts";
 import type { PastFacts } from "./stream-history.ts";
 import { readPast } from "./stream-history.ts";
 import type { JobHash } from "./stream-queries.ts";
 import { StreamQueries } from "./stream-queries.ts";
+import { summarizeQueue } from "./summarize-queue.ts";
+import { withPatience } from "./with-patience.ts";
 
 /** How long `start()` waits for Redis before it goes on without, and `close()` for what does not end by itself. */
 const PATIENCE_MS = 2000;
@@ -34,22 +39,6 @@ export interface SourcesOptions {
   logger: Logger;
 }
 
-/** Why parts of the reading do not work; null and empty where they do, undefined for parts that are not used. */
-export interface SourceProblems {
-  /** Without the event streams nothing is told. */
-  eventStreams: string | null;
-  /** Without the commands connection names and attempts of jobs are missing. */
-  jobs: string | null;
-  logChannels: string | null | undefined;
-  /** Without it the logs of jobs that are at work are not followed. */
-  jobLogs: string | null;
-  discovery: string | null | undefined;
-  /** Queues that cannot be read although Redis answers. */
-  unreadable: { queue: string; reason: string }[];
-  /** Queues whose `QueueEvents` instance is no longer relied on. */
-  takenOver: { queue: string; reason: string }[];
-}
-
 /** Which queues are read, and by what. Five Redis connections at most, one of them blocking. */
 export class Sources implements JobReader {
   #sink: SourcesSink = NO_SINK;
@@ -60,6 +49,7 @@ export class Sources implements JobReader {
   readonly #pubSub: LogPubSubSource | null;
   readonly #discovery: QueueDiscovery | null;
   readonly #snapshots: SnapshotReader;
+  readonly #counts: QueueCounts;
   readonly #jobLogTail: JobLogTail;
   /** Attached queues, each with its `QueueEvents` instance if it came with one. */
   readonly #queues = new Map<string, QueueEventsLike | null>();
@@ -91,6 +81,7 @@ export class Sources implements JobReader {
             logger,
           });
     this.#snapshots = new SnapshotReader(this.#commands, prefix);
+    this.#counts = new QueueCounts({ connection: this.#commands, prefix, queues: () => this.queues, logger });
     this.#jobLogTail = new JobLogTail({
       connection,
       prefix,
@@ -192,7 +183,7 @@ export class Sources implements JobReader {
     for (const [queue, instance] of this.#queues) this.#read(queue, instance, this.#startedAtMs);
     this.#eventStream.start();
     this.#jobLogTail.start();
-    await withPatience(this.#settle());
+    await withPatience(this.#settle(), PATIENCE_MS);
   }
 
   /** Stops everything; resolves after two seconds at the latest. */
@@ -202,7 +193,7 @@ export class Sources implements JobReader {
     this.#jobLogTail.close();
     for (const source of this.#queueEvents.values()) source.close();
     this.#commands.close();
-    await withPatience(this.#eventStream.close());
+    await withPatience(this.#eventStream.close(), PATIENCE_MS);
   }
 
   /** Attaches a queue; again, it changes nothing, but an instance takes the place of what read the queue so far. */
@@ -232,6 +223,23 @@ export class Sources implements JobReader {
       ...(this.#pubSub ? [this.#pubSub.status()] : []),
       this.#jobLogTail.status(),
     ];
+  }
+
+  /** Counts the jobs of all queues, but once a second at most; resolves also when Redis does not answer. */
+  countJobs(): Promise<void> {
+    return this.#counts.refresh();
+  }
+
+  /** How the attached queues stand, by what was counted last. */
+  summaries(): QueueSummary[] {
+    // Both kinds are there of a queue that was taken over; the later one is the bridge's own.
+    const readers = new Map(
+      this.status().flatMap((row) => (row.queue !== null && row.kind !== "log-stream" ? [[row.queue, row]] : [])),
+    );
+    return this.queues.map((queue) => {
+      const eventsTotal = this.#eventStream.feed(queue)?.takenOf("events") ?? 0;
+      return summarizeQueue(queue, readers.get(queue), this.#counts.of(queue), eventsTotal);
+    });
   }
 
   problems(): SourceProblems {
@@ -287,13 +295,4 @@ export class Sources implements JobReader {
     this.#queueEvents.set(queue, source);
     source.start();
   }
-}
-
-/** Waits for something that may never come, but not for long. */
-async function withPatience(awaited: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, PATIENCE_MS);
-  });
-  await Promise.race([awaited, patience]).finally(() => clearTimeout(timer));
 }
