@@ -3,7 +3,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/build-browser.mjs scripts/
+COPY scripts/build-browser.mjs scripts/build-dashboard.mjs scripts/
 COPY src src
 COPY workers workers
 RUN npm run build

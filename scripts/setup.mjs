@@ -178,9 +178,10 @@ function lockedPackages(path) {
 
 /** What is compiled: file by file, or, where `bundle` names files, all of a folder into these. */
 const BUILDS = [
-  { sources: "src", output: "dist", except: "src/elements" },
-  { sources: "src", output: "dist/browser", bundle: ["client.js", "client.css"] },
-  { sources: "workers", output: "workers/build", except: "workers/build" },
+  { sources: "src", output: "dist", except: ["src/elements", "src/dashboard"] },
+  { sources: "src", output: "dist/browser", bundle: ["client.js", "client.css"], except: ["src/dashboard"] },
+  { sources: "src", output: "dist/dashboard", bundle: ["index.html"], except: ["src/elements"] },
+  { sources: "workers", output: "workers/build", except: ["workers/build"] },
 ];
 
 /** Why a build is needed, or null. */
@@ -192,7 +193,7 @@ function buildReason() {
   for (const { sources, output, except, bundle } of BUILDS) {
     for (const source of sourcesUnder(sources, except)) {
       const name = source.slice(sources.length + 1);
-      // The stylesheet is only bundled.
+      // Stylesheets are only bundled.
       if (!bundle && name.endsWith(".css")) continue;
       for (const file of bundle ?? [name.replace(/ts$/, "js")]) {
         const compiled = join(output, file);
@@ -208,8 +209,8 @@ function buildReason() {
 function sourcesUnder(folder, except) {
   return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return path === except ? [] : sourcesUnder(path, except);
-    return /\.([cm]?ts|css)$/.test(entry.name) && !/\.d\.[cm]?ts$/.test(entry.name) ? [path] : [];
+    if (entry.isDirectory()) return except.includes(path) ? [] : sourcesUnder(path, except);
+    return /\.([cm]?tsx?|css|html)$/.test(entry.name) && !/\.d\.[cm]?ts$/.test(entry.name) ? [path] : [];
   });
 }
 

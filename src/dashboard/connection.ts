@@ -1,0 +1,107 @@
+import { computed, signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import type { BullcastClientError } from "../client/bullcast-client-error.ts";
+import type { ClientState, MessageOf } from "../client/index.ts";
+import { BullcastClient } from "../client/index.ts";
+import { CLOSE_CODE } from "../protocol/close-code.ts";
+import type { Topic } from "../protocol/topic.ts";
+import { BRIDGE_URL } from "./addresses.ts";
+import { session } from "./session.ts";
+
+/**
+ * The page's one connection to the bridge. Views say which topics they need, as long as they need them, and listen at
+ * `client`; it comes back by itself and resumes where it was.
+ */
+class Connection {
+  readonly state = signal<ClientState>("idle");
+  /** Why there will be no further attempt; null while there will. */
+  readonly refusal = signal<BullcastClientError | null>(null);
+  /** Topics that the bridge does not give, and why. */
+  readonly refusedTopics = signal<ReadonlyMap<Topic, string>>(new Map());
+  /** Whether what is shown may be out of date. */
+  readonly isStale = computed(() => this.state.value !== "open");
+  readonly #uses = new Map<Topic, number>();
+  #client: BullcastClient | null = null;
+
+  /** For `on`, `watchJob` and `new JobStore(...)`. There is one while the session is open. */
+  get client(): BullcastClient {
+    if (!this.#client) throw new Error("there is no connection before the session is open");
+    return this.#client;
+  }
+
+  open(): void {
+    if (this.#client) return;
+    const { token } = session;
+    const client = new BullcastClient({ url: BRIDGE_URL, topics: [], ...(token !== null && { token }) });
+    this.#client = client;
+    client.on("state", (state) => {
+      this.state.value = state;
+      if (state === "open") this.refusal.value = null;
+    });
+    client.on("error", (error) => {
+      if (error.code !== "REFUSED") return;
+      if (error.closeCode === CLOSE_CODE.unauthenticated) session.refuseToken();
+      else this.refusal.value = error;
+    });
+    client.connect();
+  }
+
+  close(): void {
+    this.#client?.close();
+    this.#client = null;
+    this.#uses.clear();
+    this.refusedTopics.value = new Map();
+  }
+
+  /** Watches topics until what is answered is called. Several views may need the same. */
+  watch(topics: readonly Topic[]): () => void {
+    const { client } = this;
+    const added = topics.filter((topic) => this.#count(topic, 1) === 1);
+    for (const topic of added) {
+      client.subscribe([topic]).then(
+        () => this.#noteRefusal(topic, null),
+        (error: BullcastClientError) => {
+          if (error.code !== "CLOSED") this.#noteRefusal(topic, error.reason ?? error.message);
+        },
+      );
+    }
+    return () => {
+      if (client !== this.#client) return;
+      const dropped = topics.filter((topic) => this.#count(topic, -1) === 0);
+      void client.unsubscribe(dropped);
+    };
+  }
+
+  #count(topic: Topic, change: 1 | -1): number {
+    const uses = (this.#uses.get(topic) ?? 0) + change;
+    if (uses > 0) this.#uses.set(topic, uses);
+    else this.#uses.delete(topic);
+    return uses;
+  }
+
+  #noteRefusal(topic: Topic, reason: string | null): void {
+    const before = this.refusedTopics.value;
+    if (reason === null && !before.has(topic)) return;
+    const after = new Map(before);
+    if (reason === null) after.delete(topic);
+    else after.set(topic, reason);
+    this.refusedTopics.value = after;
+  }
+}
+
+export const connection = new Connection();
+
+/** Watches topics for as long as the component is there: `useTopics("clients")`. */
+export function useTopics(...topics: readonly Topic[]): void {
+  const key = topics.join("\n");
+  useEffect(() => connection.watch(key === "" ? [] : key.split("\n")), [key]);
+}
+
+/** Listens to messages of one type for as long as the component is there; `deps` are what the listener makes use of. */
+export function useMessages<Type extends string>(
+  type: Type,
+  listener: (message: MessageOf<Type>) => void,
+  deps: readonly unknown[] = [],
+): void {
+  useEffect(() => connection.client.on(type, listener as (message: MessageOf<string>) => void), [type, ...deps]);
+}
