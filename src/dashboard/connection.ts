@@ -18,6 +18,8 @@ class Connection {
   readonly refusal = signal<BullcastClientError | null>(null);
   /** Topics that the bridge does not give, and why. */
   readonly refusedTopics = signal<ReadonlyMap<Topic, string>>(new Map());
+  /** What the bridge calls this page's connection; null before the first. */
+  readonly clientId = signal<string | null>(null);
   /** Whether what is shown may be out of date. */
   readonly isStale = computed(() => this.state.value !== "open");
   readonly #uses = new Map<Topic, number>();
@@ -37,6 +39,9 @@ class Connection {
     client.on("state", (state) => {
       this.state.value = state;
       if (state === "open") this.refusal.value = null;
+    });
+    client.on("connected", ({ content }) => {
+      this.clientId.value = content.client_id;
     });
     client.on("error", (error) => {
       if (error.code !== "REFUSED") return;
