@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { SafeHtml } from "../widgets/html.ts";
 import { html } from "../widgets/html.ts";
+import { isKnown } from "./is-known.ts";
 
 /** A file that pages load: where it is, and the hash by which the browser knows that it is the one meant. */
 export interface BrowserFile {
@@ -57,7 +58,7 @@ export function browserFiles(basePath: string): BrowserFiles {
 
 /** Serves one of the files, to everybody and to pages of any origin: there is nothing in it but code that is public. */
 export function serveBrowserFile(name: FileName) {
-  return ({ headers }: IncomingMessage, response: ServerResponse): void => {
+  return (request: IncomingMessage, response: ServerResponse): void => {
     const { bytes, etag } = read(name);
     response.setHeader("etag", etag);
     // Asked for again at each page, so that a page made by a newer version never gets an older script.
@@ -65,8 +66,7 @@ export function serveBrowserFile(name: FileName) {
     response.setHeader("access-control-allow-origin", "*");
     response.setHeader("cross-origin-resource-policy", "cross-origin");
     response.setHeader("x-content-type-options", "nosniff");
-    const known = (headers["if-none-match"] ?? "").split(",").map((tag) => tag.trim().replace(/^W\//, ""));
-    if (known.includes(etag) || known.includes("*")) return void response.writeHead(304).end();
+    if (isKnown(request, etag)) return void response.writeHead(304).end();
     response.writeHead(200, { "content-type": `${FILES[name].type}; charset=utf-8`, "content-length": bytes.length });
     response.end(bytes);
   };

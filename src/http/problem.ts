@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { STATUS_CODES } from "node:http";
 import type { InputIssue } from "../input-issue.ts";
 
@@ -35,4 +35,18 @@ export function problemDocument({ status, detail, errors }: Problem): object {
 export function sendProblem(response: ServerResponse, problem: Problem): void {
   if (problem.status === 401) response.setHeader("www-authenticate", "Bearer");
   sendJson(response, problem.status, problemDocument(problem), "application/problem+json");
+}
+
+/** Answers that the request's fields cannot be used. */
+export function sendInvalid(response: ServerResponse, errors: readonly InputIssue[]): void {
+  const fields = errors.map(({ field }) => field).join(", ");
+  sendProblem(response, { status: 400, detail: `the request cannot be used: ${fields}`, errors });
+}
+
+/** Answers that only other methods are possible. */
+export function refuseMethod(allowed: string) {
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    response.setHeader("allow", allowed);
+    sendProblem(response, { status: 405, detail: `${request.method} is not possible here, only ${allowed}` });
+  };
 }

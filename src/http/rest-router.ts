@@ -13,11 +13,12 @@ import type { WidgetStore } from "../widgets/widget-store.ts";
 import { serveBrowserFile } from "./browser-files.ts";
 import { openApiDocument } from "./openapi.ts";
 import { servePart } from "./part-page.ts";
-import { sendJson, sendProblem } from "./problem.ts";
+import { refuseMethod, sendInvalid, sendJson, sendProblem } from "./problem.ts";
 import type { RefusalLog } from "./refusal-log.ts";
 import { reportClients, reportStats } from "./reports.ts";
 import type { Health } from "./schemas.ts";
 import { clientIdSchema, MAX_BODY_BYTES, queueNameSchema, sendMessageSchema } from "./schemas.ts";
+import { serveDashboard } from "./serve-dashboard.ts";
 
 /** Serves a request, or passes it on when it is for somebody else; without `next` it answers 404 itself. */
 export type RequestHandler = (
@@ -53,6 +54,7 @@ export function createRestRouter(options: RestRouterOptions): RequestHandler {
   for (const name of ["client.js", "client.css"] as const) {
     routes.route(`/${name}`).get(serveBrowserFile(name)).all(refuseMethod("GET, HEAD"));
   }
+  routes.use(serveDashboard);
   const sendPart = servePart(options);
   routes
     .route("/widgets/:id/:part")
@@ -145,11 +147,6 @@ export function createRestRouter(options: RestRouterOptions): RequestHandler {
   };
 }
 
-function sendInvalid(response: ServerResponse, errors: readonly InputIssue[]): void {
-  const fields = errors.map(({ field }) => field).join(", ");
-  sendProblem(response, { status: 400, detail: `the request cannot be used: ${fields}`, errors });
-}
-
 function sendUnknownClient(response: ServerResponse, clientId: string): void {
   const errors = [{ field: "client_id", expected: "the id of a connected client", given: JSON.stringify(clientId) }];
   sendProblem(response, { status: 404, detail: `no client "${clientId}" is connected`, errors });
@@ -163,13 +160,6 @@ function sendUnknownJob(response: ServerResponse, queue: string, jobId: string |
   const errors = [{ field, expected, given: describeGiven(jobId ?? queue) }];
   const detail = isKnownQueue ? `queue "${queue}" has no job "${jobId}"` : `queue "${queue}" is not attached`;
   sendProblem(response, { status: 404, detail, errors });
-}
-
-function refuseMethod(allowed: string) {
-  return (request: IncomingMessage, response: ServerResponse) => {
-    response.setHeader("allow", allowed);
-    sendProblem(response, { status: 405, detail: `${request.method} is not possible here, only ${allowed}` });
-  };
 }
 
 /** Browsers send other types across origins without asking first; JSON they do not. */

@@ -22,6 +22,8 @@ export const express4 = createRequire(import.meta.url)("express4") as typeof exp
 export interface Answer {
   status: number;
   headers: IncomingHttpHeaders;
+  /** The body as it came, compressed or not. */
+  bytes: Buffer;
   text: string;
   /** The text read as JSON; undefined when it is none. */
   body: unknown;
@@ -43,9 +45,11 @@ export async function call(url: string, { method = "GET", headers = {}, body, js
   const sent = request(url, { method, headers: { ...type, ...headers }, agent: false });
   sent.end(payload);
   const [response] = await once(sent, "response");
-  let text = "";
-  for await (const chunk of response.setEncoding("utf8")) text += chunk;
-  return { status: response.statusCode, headers: response.headers, text, body: readJson(text) };
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  const bytes = Buffer.concat(chunks);
+  const text = bytes.toString();
+  return { status: response.statusCode, headers: response.headers, bytes, text, body: readJson(text) };
 }
 
 function readJson(text: string): unknown {
