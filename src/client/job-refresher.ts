@@ -11,12 +11,15 @@ const MAX_SETTLE_MS = 10_000;
 /** Jobs asked for at a time. */
 const MAX_ASKED = 50;
 
+/** Which job. */
+export type JobKey = Pick<JobView, "queue" | "id">;
+
 /** What the refresher needs of its owner. */
 export interface RefresherActions {
   /** Begins to watch a job, whose snapshot then comes; may throw when there is no room. */
-  watch(job: JobView): JobWatch;
+  watch(job: JobKey): JobWatch;
   /** The jobs whose state may be out of date. */
-  stale(): Iterable<JobView>;
+  stale(): Iterable<JobKey>;
 }
 
 /**

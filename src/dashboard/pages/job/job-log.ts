@@ -1,0 +1,59 @@
+import type { LogLine } from "./log-line.ts";
+
+/** Characters held of all lines together. */
+const MAX_CHARACTERS = 8 * 1024 * 1024;
+/** Lines let go at a time, as all that is drawn moves up with them. */
+const LET_GO_AT_ONCE = 500;
+
+/** The newest lines of one job's log. */
+export class JobLog {
+  readonly #maxLines: number;
+  #lines: LogLine[] = [];
+  #characters = 0;
+  /** How many lines came before the first, and are not here. */
+  #lost: number | null = 0;
+  /** How many times lines were replaced or let go: what was made of them before is of no use any more. */
+  #generation = 0;
+
+  constructor({ maxLines = 10_000 } = {}) {
+    this.#maxLines = maxLines;
+  }
+
+  /** Oldest first. */
+  get lines(): readonly LogLine[] {
+    return this.#lines;
+  }
+
+  /** How many lines there were before the first; null when not known. */
+  get lost(): number | null {
+    return this.#lost;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Begins anew. */
+  replace(lines: readonly LogLine[], lost: number | null): void {
+    this.#lines = [...lines];
+    this.#characters = lines.reduce((sum, { text }) => sum + text.length, 0);
+    this.#lost = lost;
+    this.#generation += 1;
+  }
+
+  /** Adds a line; the oldest go where there are too many. */
+  add(line: LogLine): void {
+    this.#lines.push(line);
+    this.#characters += line.text.length;
+    const tooMany = this.#lines.length >= this.#maxLines + LET_GO_AT_ONCE;
+    if (!tooMany && this.#characters <= MAX_CHARACTERS) return;
+    let index = Math.max(0, this.#lines.length - this.#maxLines);
+    for (let left = 0; left < index; left += 1) this.#characters -= this.#lines[left]?.text.length ?? 0;
+    for (; this.#characters > MAX_CHARACTERS && index < this.#lines.length - 1; index += 1) {
+      this.#characters -= this.#lines[index]?.text.length ?? 0;
+    }
+    this.#lines.splice(0, index);
+    if (this.#lost !== null) this.#lost += index;
+    this.#generation += 1;
+  }
+}
