@@ -8,6 +8,9 @@ interface LinkProps {
   title?: string;
   "aria-current"?: "page" | undefined;
   "aria-label"?: string;
+  tabIndex?: number;
+  /** Names the row of a table that it is in. */
+  "data-row"?: number;
   children?: ComponentChildren;
 }
 

@@ -14,6 +14,8 @@ export class JobLog {
   #lost: number | null = 0;
   /** How many times lines were replaced or let go: what was made of them before is of no use any more. */
   #generation = 0;
+  #hasTimes = false;
+  #hasLevels = false;
 
   constructor({ maxLines = 10_000 } = {}) {
     this.#maxLines = maxLines;
@@ -33,8 +35,19 @@ export class JobLog {
     return this.#generation;
   }
 
+  /** Whether any line has said when it was logged, or how serious it is: where none does, no room is kept for it. */
+  get hasTimes(): boolean {
+    return this.#hasTimes;
+  }
+
+  get hasLevels(): boolean {
+    return this.#hasLevels;
+  }
+
   /** Begins anew. */
   replace(lines: readonly LogLine[], lost: number | null): void {
+    this.#hasTimes = lines.some(({ loggedAt }) => loggedAt !== null);
+    this.#hasLevels = lines.some(({ level }) => level !== null);
     this.#lines = [...lines];
     this.#characters = lines.reduce((sum, { text }) => sum + text.length, 0);
     this.#lost = lost;
@@ -44,6 +57,8 @@ export class JobLog {
   /** Adds a line; the oldest go where there are too many. */
   add(line: LogLine): void {
     this.#lines.push(line);
+    this.#hasTimes ||= line.loggedAt !== null;
+    this.#hasLevels ||= line.level !== null;
     this.#characters += line.text.length;
     const tooMany = this.#lines.length >= this.#maxLines + LET_GO_AT_ONCE;
     if (!tooMany && this.#characters <= MAX_CHARACTERS) return;

@@ -51,8 +51,13 @@ export function writeFilter({ queue, states, name, id, text }: JobFilter): URLSe
 }
 
 /** Whether a filter lets everything pass, but for the queue. */
-export function isUnfiltered({ states, name, id, text }: JobFilter): boolean {
-  return states.length === 0 && name === "" && id === "" && text === "";
+export function isUnfiltered(filter: JobFilter): boolean {
+  return filter.states.length === 0 && !isSearch(filter);
+}
+
+/** Whether something is searched for among the jobs that were read: the bridge itself finds by queue and state only. */
+export function isSearch({ name, id, text }: JobFilter): boolean {
+  return name !== "" || id !== "" || text !== "";
 }
 
 /** Makes the test for one filter: texts are made ready once, as ten thousand rows are tested. */

@@ -1,6 +1,7 @@
 import { REAL_CLOCK } from "../../../client/clock.ts";
 import type { BullcastClient } from "../../../client/index.ts";
 import { JobRefresher } from "../../../client/job-refresher.ts";
+import type { Topic } from "../../../protocol/topic.ts";
 import { ALL_TOPIC, queueTopic } from "../../../protocol/topic.ts";
 import type { FilterState, JobFilter } from "./job-filter.ts";
 import { FILTER_STATES, NO_FILTER } from "./job-filter.ts";
@@ -14,10 +15,17 @@ const CONNECTION_PATIENCE_MS = 2000;
 /** How long after a gap, at the earliest, the next one makes it read again, ms. */
 const REREAD_INTERVAL_MS = 5000;
 
+/** What the feed needs of the page's connection. */
+export interface FeedConnection {
+  readonly client: BullcastClient;
+  /** Watches topics until what is answered is called. */
+  watch(topics: readonly Topic[]): () => void;
+}
+
 /** Live and past jobs of one queue, or of all: what the table is fed with, and how far that has come. */
 export class JobsFeed {
   readonly table: JobTable;
-  readonly #client: BullcastClient;
+  readonly #connection: FeedConnection;
   readonly #pages: JobPages;
   readonly #refresher: JobRefresher;
   readonly #topic: string;
@@ -33,8 +41,9 @@ export class JobsFeed {
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   /** @param onChange hears, for each message, that something may have changed. */
-  constructor(client: BullcastClient, fetchPage: FetchPage, queue: string | null, onChange: () => void) {
-    this.#client = client;
+  constructor(connection: FeedConnection, fetchPage: FetchPage, queue: string | null, onChange: () => void) {
+    const { client } = connection;
+    this.#connection = connection;
     this.#onChange = onChange;
     this.#topic = queue === null ? ALL_TOPIC : queueTopic(queue);
     this.#refresher = new JobRefresher(
@@ -67,16 +76,18 @@ export class JobsFeed {
 
   /** Begins to listen, and reads what there is once nothing can happen unheard any more. */
   start(): void {
+    const { client } = this.#connection;
     this.#stops.push(
-      this.#client.on("message", (message) => this.table.receive(message)),
-      this.#client.on("snapshot", () => this.#refresher.snapshot()),
-      this.#client.on("gap", () => {
+      client.on("message", (message) => this.table.receive(message)),
+      client.on("snapshot", () => this.#refresher.snapshot()),
+      client.on("gap", () => {
         this.#refresher.gap();
         this.#readAgain();
       }),
+      this.#connection.watch([this.#topic]),
     );
-    const subscribed = this.#client.subscribe([this.#topic]);
-    subscribed.then(
+    // Asked for together with the watch, in one request; only that this one is told of the answer.
+    client.subscribe([this.#topic]).then(
       () => this.#readAgain(),
       (error: unknown) => this.#failed(error),
     );
@@ -113,7 +124,6 @@ export class JobsFeed {
     for (const stop of this.#stops) stop();
     this.#refresher.close();
     this.#pages.close();
-    void this.#client.unsubscribe([this.#topic]);
   }
 
   get #states(): readonly FilterState[] {

@@ -1,0 +1,84 @@
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { isType, jobOf } from "../../../client/server-message.ts";
+import { jobTopic, parseTopic } from "../../../protocol/topic.ts";
+import { connection } from "../../connection.ts";
+import { RequestError } from "../../request-error.ts";
+import { session } from "../../session.ts";
+import { useFrame } from "../../use-frame.ts";
+import type { JobDetails } from "./job-details.ts";
+import { JobRecord } from "./job-record.ts";
+
+/** How often the children of a job are counted while it waits for them, ms: nothing is said of each. */
+const COUNT_INTERVAL_MS = 2000;
+
+/** A job as its page shows it. */
+export interface ShownJob {
+  /** Changed in place; the component is drawn again for it. */
+  record: JobRecord;
+  /** What was read beside; null until it was, and where there is no such job. */
+  details: JobDetails | null;
+  /** Why that could not be read. */
+  error: RequestError | null;
+}
+
+/** Follows one job for as long as the component is there. */
+export function useJob(queue: string, id: string): ShownJob {
+  const frame = useFrame();
+  const record = useMemo(() => new JobRecord(queue, id), [queue, id]);
+  const topic = jobTopic(queue, id);
+  const [read, setRead] = useState<{ details: JobDetails | null; error: RequestError | null }>({
+    details: null,
+    error: null,
+  });
+  /** Grows when what is told by REST alone has changed: the stack of an attempt that has failed. */
+  const [failures, setFailures] = useState(0);
+
+  useEffect(() => {
+    // An address can name what no job can be.
+    if (parseTopic(topic)?.kind !== "job") return;
+    const { client } = connection;
+    const stop = client.on("message", (message) => {
+      if (!record.receive(message)) return;
+      frame.ask();
+      if (isType(message, "task_retrying") || isType(message, "task_failed") || isType(message, "task_added")) {
+        const job = jobOf(message);
+        if (job?.queue === queue && job.id === id) setFailures((count) => count + 1);
+      }
+    });
+    const unwatch = connection.watch([topic]);
+    return () => {
+      stop();
+      unwatch();
+    };
+  }, [record, topic, frame]);
+
+  useEffect(() => {
+    const giveUp = new AbortController();
+    const path = `/jobs/${encodeURIComponent(queue)}/${encodeURIComponent(id)}`;
+    session.request<JobDetails>(path, { signal: giveUp.signal }).then(
+      (details) => {
+        record.read(details);
+        setRead({ details, error: null });
+      },
+      (error: unknown) => {
+        if (giveUp.signal.aborted || !(error instanceof RequestError)) return;
+        // What was read of a job that is gone now stays worth showing.
+        setRead(({ details }) => ({ details, error: error.status === 404 ? null : error }));
+      },
+    );
+    return () => giveUp.abort();
+  }, [record, failures]);
+
+  const isWaiting = record.view.state === "waiting-children" && record.children !== null;
+  useEffect(() => {
+    if (!isWaiting) return;
+    const timer = setInterval(() => {
+      // Subscribed anew, the job comes with a snapshot, which has the count.
+      if (!document.hidden && connection.state.value === "open")
+        void connection.client.subscribe([topic]).catch(() => undefined);
+    }, COUNT_INTERVAL_MS);
+    return () => clearInterval(timer);
+  }, [isWaiting, topic]);
+
+  return { record, ...read };
+}

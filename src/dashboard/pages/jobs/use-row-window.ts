@@ -1,0 +1,89 @@
+import type { RefObject } from "preact";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import type { OnceAFrame } from "../../once-a-frame.ts";
+import type { RowWindow } from "../../row-window.ts";
+import { windowOf } from "../../row-window.ts";
+
+/** Any row that can be told from others. */
+interface Row {
+  readonly key: string;
+}
+
+export interface ShownRows extends RowWindow {
+  /** How many rows have come above what is in sight since it was scrolled away from the top. */
+  newer: number;
+}
+
+/** Where the page was when it was last drawn. */
+interface Drawn {
+  rows: readonly Row[];
+  /** The row that must not move, and where it was; null at the top, where new rows push the others down. */
+  anchor: { row: Row; index: number } | null;
+  newer: number;
+  subject: string;
+}
+
+/**
+ * Which rows of a table that scrolls with the page are in sight. As rows come and go above them, the page is scrolled
+ * along: what somebody reads, or has the focus in, stays where it is.
+ *
+ * @param subject what the rows are of: where that changes, it begins at the top.
+ * @param list where the rows are drawn.
+ * @param frame draws again.
+ */
+export function useRowWindow(
+  rows: readonly Row[],
+  subject: string,
+  rowHeight: number,
+  list: RefObject<HTMLElement | null>,
+  frame: OnceAFrame,
+): ShownRows {
+  const drawn = useRef<Drawn>({ rows, anchor: null, newer: 0, subject });
+  const moved = useRef(0);
+  useEffect(() => {
+    addEventListener("scroll", frame.ask, { passive: true });
+    addEventListener("resize", frame.ask);
+    return () => {
+      removeEventListener("scroll", frame.ask);
+      removeEventListener("resize", frame.ask);
+    };
+  }, [frame]);
+
+  const { current: before } = drawn;
+  // How far the first row has gone up under the table's head, which stays at the top.
+  const scrolled = list.current ? stickyBottomOf(list.current) - list.current.getBoundingClientRect().top : 0;
+  if (subject !== before.subject) moved.current = Math.min(0, -scrolled);
+  else moved.current = before.anchor && rows !== before.rows ? shiftOf(before.anchor, rows) * rowHeight : 0;
+  const scrollTop = scrolled + moved.current;
+  const anchor = anchorOf(rows, scrollTop, rowHeight, list.current);
+  const newer = scrollTop <= 0 ? 0 : Math.max(0, before.newer + Math.round(moved.current / rowHeight));
+  drawn.current = { rows, anchor, newer, subject };
+
+  useLayoutEffect(() => {
+    if (moved.current !== 0) scrollBy({ top: moved.current, behavior: "instant" });
+    moved.current = 0;
+  });
+  return { ...windowOf(Math.max(0, scrollTop), innerHeight, rowHeight, rows.length), newer };
+}
+
+/** How many rows further down the anchor is now; none where it is gone. */
+function shiftOf({ row, index }: { row: Row; index: number }, rows: readonly Row[]): number {
+  const now = rows.indexOf(row);
+  return now < 0 ? 0 : now - index;
+}
+
+function anchorOf(
+  rows: readonly Row[],
+  scrollTop: number,
+  rowHeight: number,
+  list: HTMLElement | null,
+): Drawn["anchor"] {
+  const focused = list?.contains(document.activeElement) ? document.activeElement?.getAttribute("data-row") : null;
+  const index = scrollTop > 0 ? Math.floor(scrollTop / rowHeight) : Number(focused ?? Number.NaN);
+  const row = rows[index];
+  return row ? { row, index } : null;
+}
+
+function stickyBottomOf(list: HTMLElement): number {
+  return list.previousElementSibling?.getBoundingClientRect().bottom ?? 0;
+}
