@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { z } from "zod";
+import { Administration } from "./admin/administration.ts";
 import { Access } from "./auth/access.ts";
 import type { BridgeOptions, BridgeSettings } from "./config.ts";
 import { parseBridgeOptions } from "./config.ts";
@@ -13,14 +14,13 @@ import type { BrowserFiles } from "./http/browser-files.ts";
 import { browserFiles } from "./http/browser-files.ts";
 import { readHealth } from "./http/health.ts";
 import { RefusalLog } from "./http/refusal-log.ts";
-import { reportStats } from "./http/reports.ts";
 import type { RequestHandler } from "./http/rest-router.ts";
 import { createRestRouter } from "./http/rest-router.ts";
-import type { Health, Stats } from "./http/schemas.ts";
 import { refuseUpgrade, UpgradeHandler } from "./http/upgrade-handler.ts";
 import { describeGiven } from "./input-issue.ts";
 import { createDefaultLogger, partLogger } from "./logger.ts";
 import { WebSocketNotifier } from "./notifier/web-socket-notifier.ts";
+import type { Health, Stats } from "./protocol/admin.ts";
 import type { MessageFields } from "./protocol/message.ts";
 import { Sources } from "./sources/sources.ts";
 import { VERSION } from "./version.ts";
@@ -60,6 +60,7 @@ export class Bridge {
   readonly #upgrades: UpgradeHandler;
   readonly #sources: Sources;
   readonly #notifier: WebSocketNotifier;
+  readonly #administration: Administration;
   readonly #servers: { server: Server; listener: UpgradeListener }[] = [];
   #started: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
@@ -84,15 +85,32 @@ export class Bridge {
       logger: partLogger(logger, "widgets"),
       maxPartBytes: Math.max(0, Math.floor(settings.maxQueueBytes * MAX_SHARE_OF_OUTBOX) - PART_ENVELOPE_BYTES),
     });
-    this.#manager.useKeptMessages(this.widgets);
+    const health = () => this.health();
+    this.#administration = new Administration({
+      manager: this.#manager,
+      health,
+      sources: () => this.#sources.status(),
+      queues: () => this.#sources.summaries(),
+      countJobs: () => this.#sources.countJobs(),
+    });
+    this.#manager.useKeptMessages({
+      subscribed: (topic) => this.widgets.subscribed(topic) ?? this.#administration.subscribed(topic),
+    });
     const access = new Access(settings);
     const httpLogger = partLogger(logger, "http");
     const refusals = new RefusalLog(httpLogger);
     const http = { basePath, manager: this.#manager, access, refusals, logger: httpLogger };
     this.#upgrades = new UpgradeHandler({ ...http, trustProxy });
-    const [sources, health] = [() => this.#sources.status(), () => this.health()];
     const readJob = (queue: string, jobId: string) => this.#notifier.readJob(queue, jobId);
-    this.router = createRestRouter({ ...http, version: VERSION, sources, health, readJob, widgets: this.widgets });
+    const administration = this.#administration;
+    this.router = createRestRouter({
+      ...http,
+      version: VERSION,
+      administration,
+      health,
+      readJob,
+      widgets: this.widgets,
+    });
     for (const queue of settings.queues) this.attachQueue(queue);
   }
 
@@ -120,6 +138,7 @@ export class Bridge {
    */
   start(): Promise<void> {
     if (this.#closed) return Promise.reject(new BridgeClosedError("the bridge is closed; make a new one"));
+    this.#administration.start();
     this.#started ??= this.#sources.start();
     return this.#started;
   }
@@ -197,7 +216,7 @@ export class Bridge {
 
   /** What `GET /ws/stats` answers. */
   stats(): Stats {
-    return reportStats(this.#manager, this.#sources.status());
+    return this.#administration.stats;
   }
 
   /** What `GET /ws/health` answers. */
@@ -218,6 +237,7 @@ export class Bridge {
   async #close(): Promise<void> {
     this.#upgrades.close();
     this.widgets.close();
+    this.#administration.close();
     await this.#manager.close();
     this.#notifier.close();
     await this.#sources.close();

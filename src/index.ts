@@ -17,9 +17,9 @@ export {
 } from "./errors.ts";
 export type { Authenticate, ConnectionSetting, Principal, QueueEventsLike } from "./handed-in.ts";
 export type { BrowserFile, BrowserFiles } from "./http/browser-files.ts";
-export type { Health, Stats } from "./http/schemas.ts";
 export type { WebSocketNotifierOptions } from "./notifier/web-socket-notifier.ts";
 export { WebSocketNotifier } from "./notifier/web-socket-notifier.ts";
+export type { Health, Stats } from "./protocol/admin.ts";
 export type { MessageFields, MessageMeta } from "./protocol/message.ts";
 export { WebSocketMessage } from "./protocol/message.ts";
 export { AsyncWidget } from "./widgets/async-widget.ts";

@@ -16,8 +16,8 @@ export interface AccessSettings {
   insecure: boolean;
 }
 
-/** What stands for a viewer who is let in without a name. */
-export type Admission = { principal: Principal | null } | { refusal: Refusal };
+/** Whether a viewer is let in; one without a name has no principal. An administrator may do there what REST does. */
+export type Admission = { principal: Principal | null; isAdmin: boolean } | { refusal: Refusal };
 
 /** Whoever presents the admin token; no name an application would give. */
 const ADMIN: Principal = { id: "(admin token)" };
@@ -57,20 +57,24 @@ export class Access {
     const refusal = this.#refuseOrigin(request);
     if (refusal) return { refusal };
     const token = bearerToken(request) ?? tokenParameter;
-    if (this.#isAdmin(token)) return { principal: ADMIN };
+    if (this.#isAdmin(token)) return { principal: ADMIN, isAdmin: true };
+    // Without an admin token whoever REST would serve is one.
+    const isAdmin = !this.#adminDigest && this.refuseRest(request) === null;
     if (this.#settings.authenticate) {
       const principal = await this.#settings.authenticate(request);
       if (principal && !(typeof principal.id === "string" && principal.id !== "")) {
         throw new TypeError("`authenticate` must answer null or an object whose `id` is a string that is not empty");
       }
-      return principal ? { principal } : { refusal: { status: 401, detail: "these credentials are not accepted" } };
+      return principal
+        ? { principal, isAdmin }
+        : { refusal: { status: 401, detail: "these credentials are not accepted" } };
     }
     if (this.#adminDigest && token !== null) return { refusal: { status: 401, detail: "this is not the admin token" } };
     const stranger = this.#refuseStranger(
       request,
       "`authenticate`, or `adminToken` (BULLCAST_ADMIN_TOKEN) and pass it",
     );
-    return stranger ? { refusal: stranger } : { principal: null };
+    return stranger ? { refusal: stranger } : { principal: null, isAdmin };
   }
 
   /** A page of another origin may not use its visitor's browser to get in. */

@@ -1,3 +1,4 @@
+import type { ClientGone, ClientReport, StatsContent } from "../protocol/admin.ts";
 import type { JobMessageType, MessageMeta } from "../protocol/message.ts";
 import type { SnapshotContent } from "../protocol/snapshot.ts";
 
@@ -121,6 +122,11 @@ export interface KnownMessages extends Record<JobMessageType, Known<unknown, Job
   gap: Known<{ queue: string | null; missed: number | null; truncated: boolean }, GapMeta>;
   /** Without a content where that did not fit into a message. */
   widget: Known<WidgetContent | null, WidgetMeta>;
+  /** Without a content where that did not fit into a message. */
+  stats: Known<StatsContent | null>;
+  client_connected: Known<ClientReport | null>;
+  client_updated: Known<ClientReport | null>;
+  client_disconnected: Known<ClientGone>;
   connected: Known<{
     client_id: string;
     protocol: number;

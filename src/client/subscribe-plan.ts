@@ -1,5 +1,5 @@
 import type { Topic } from "../protocol/topic.ts";
-import { parseTopic } from "../protocol/topic.ts";
+import { isAdminTopic, parseTopic } from "../protocol/topic.ts";
 
 /** Most topics the server takes on one connection. */
 export const MAX_TOPICS = 1000;
@@ -44,8 +44,17 @@ export function planSubscribe(
   };
 }
 
-/** Splits topics into requests the server takes. */
+/**
+ * Splits topics into requests the server takes. Those of administrators come first and by themselves: they may be
+ * refused, which must not be the others' loss, and need not wait for what the others catch up with.
+ */
 export function splitTopics(topics: readonly Topic[]): Topic[][] {
+  const admin = topics.filter(isAdminTopic);
+  const requests = splitBySize(topics.filter((topic) => !isAdminTopic(topic)));
+  return admin.length === 0 ? requests : [admin, ...requests];
+}
+
+function splitBySize(topics: readonly Topic[]): Topic[][] {
   const requests: Topic[][] = [];
   let budget = new Budget(0);
   for (const topic of topics) {

@@ -176,7 +176,7 @@ export class Subscriber {
       this.#wanted.unconfirm(topics);
       for (const queue of resumes) this.#actions.gap(queue);
       const wanted = topics.filter((topic) => this.#wanted.has(topic));
-      if (wanted.length > 0) this.#ask(wanted, calls);
+      for (const part of splitTopics(wanted)) this.#ask(part, calls);
       for (const call of calls) call.answered(null);
       return;
     }

@@ -31,7 +31,8 @@ type Slot = Frame | Marker | null;
  * line was. Everything else is kept.
  */
 export class Backlog {
-  readonly #losses: OutboxLosses;
+  /** Wherever they are counted. */
+  readonly #losses: readonly OutboxLosses[];
   #slots: Slot[];
   /** The number of the first slot; numbers stay when slots before them are taken. */
   #first = 0;
@@ -44,7 +45,7 @@ export class Backlog {
   /** The number from which on there may be lines. */
   #nextLine = 0;
 
-  constructor(frames: Frame[], bytes: number, losses: OutboxLosses) {
+  constructor(frames: Frame[], bytes: number, losses: readonly OutboxLosses[]) {
     this.#slots = frames;
     this.#messages = frames.length;
     this.#bytes = bytes;
@@ -81,7 +82,7 @@ export class Backlog {
     const older = frame.expendable === "progress" ? this.#progress.get(frame.subject) : undefined;
     if (older !== undefined && older >= this.#first) {
       this.#empty(older);
-      this.#losses.conflated += 1;
+      for (const losses of this.#losses) losses.conflated += 1;
     } else this.#dropLine();
     while (this.#bytes + frame.bytes.length > maxBytes && this.#dropLine());
   }
@@ -119,7 +120,7 @@ export class Backlog {
     for (; this.#nextLine < this.#end; this.#nextLine += 1) {
       const slot = this.#slots[this.#nextLine - this.#first];
       if (!slot || isMarker(slot) || slot.expendable !== "line") continue;
-      this.#losses.dropped += 1;
+      for (const losses of this.#losses) losses.dropped += 1;
       const marker = this.#markers.get(slot.subject);
       if (marker) {
         marker.dropped += 1;

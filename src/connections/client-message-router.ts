@@ -13,7 +13,7 @@ import {
 import { CLOSE_CODE } from "../protocol/close-code.ts";
 import { CUSTOM_TYPE_FORM, CUSTOM_TYPE_PATTERN, isProtocolType } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
-import { maskTopicsIn } from "../protocol/topic.ts";
+import { isAdminTopic, maskTopicsIn } from "../protocol/topic.ts";
 import type { Connection } from "./connection.ts";
 
 /** Unusable client messages in a row after which a connection is closed (4400). */
@@ -39,7 +39,7 @@ export interface ClientMessageActions {
   unsubscribe(connection: Connection, topics: Topic[], requestId: RequestId | undefined): void;
 }
 
-type ErrorCode = "bad_message" | "unknown_type" | "unsupported" | "handler_failed";
+type ErrorCode = "bad_message" | "forbidden" | "unknown_type" | "unsupported" | "handler_failed";
 
 /** Reads what clients send. Whatever they send, the answer is an action, an `error` message or a close code. */
 export class ClientMessageRouter {
@@ -98,9 +98,14 @@ export class ClientMessageRouter {
         connection.badMessages = 0;
         return this.#actions.reply(connection, "pong", "pong", requestId);
       case "subscribe":
-        return this.#withContent(connection, message, subscribeContentSchema, ({ topics, since }) =>
-          this.#actions.subscribe(connection, topics, since ? Object.values(since) : null, requestId),
-        );
+        return this.#withContent(connection, message, subscribeContentSchema, ({ topics, since }) => {
+          const forbidden = connection.isAdmin ? undefined : topics.find(isAdminTopic);
+          if (forbidden !== undefined) {
+            const text = `topics: \`${forbidden}\` is for administrators: connect with the admin token`;
+            return this.#refuse(connection, "forbidden", text, requestId);
+          }
+          this.#actions.subscribe(connection, topics, since ? Object.values(since) : null, requestId);
+        });
       case "unsubscribe":
         return this.#withContent(connection, message, unsubscribeContentSchema, ({ topics }) =>
           this.#actions.unsubscribe(connection, topics, requestId),

@@ -3,24 +3,28 @@ import { BullcastError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { CLOSE_CODE } from "../protocol/close-code.ts";
 import type { MessageFields, MessageMeta } from "../protocol/message.ts";
-import { PROTOCOL_VERSION, WebSocketMessage } from "../protocol/message.ts";
+import { WebSocketMessage } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
 import { maskTopic } from "../protocol/topic.ts";
 import type { MessageHandler } from "./client-message-router.ts";
 import { ClientMessageRouter, withRequest } from "./client-message-router.ts";
+import { ClosingConnections } from "./closing-connections.ts";
 import type { ConnectionObserver } from "./connection.ts";
 import { Connection } from "./connection.ts";
 import { checkCustomMessage } from "./custom-message.ts";
 import { Flusher } from "./flusher.ts";
 import type { Frame } from "./frame.ts";
 import { encodeBounded, encodeFrame } from "./frame.ts";
+import { greeting } from "./greeting.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { History } from "./history.ts";
 import type { KeptMessages } from "./kept-messages.ts";
 import type { ConnectionManagerOptions, OpenOptions } from "./options.ts";
-import type { BacklogTotal, OutboxLimits } from "./outbox.ts";
+import type { BacklogTotal, OutboxLimits, OutboxSize } from "./outbox.ts";
 import { Outbox } from "./outbox.ts";
 import { Pinger } from "./pinger.ts";
+import type { RegistryObserver } from "./registry-observer.ts";
+import { NOBODY } from "./registry-observer.ts";
 import { Statistics } from "./statistics.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { Transport } from "./transport.ts";
@@ -31,17 +35,13 @@ export const MAX_SHARE_OF_OUTBOX = 1 / 4;
 /** What every connection is subscribed to, whatever it watches; no client can name it. */
 const EVERYBODY = "everybody";
 
-/** How long `close()` waits for closing handshakes before it destroys the sockets. */
-const CLOSE_GRACE_MS = 1000;
-
 /** Registry of connections: delivery to all, to one, to topics; heartbeat; statistics. Knows nothing of BullMQ. */
 export class ConnectionManager {
   readonly statistics = new Statistics();
   readonly #options: ConnectionManagerOptions;
   readonly #logger: Logger;
   readonly #connections = new Map<string, Connection>();
-  /** Connections no longer served whose sockets are not gone yet. */
-  readonly #closing = new Set<Connection>();
+  readonly #closing = new ClosingConnections();
   readonly #subscriptions: Subscriptions;
   readonly #router: ClientMessageRouter;
   readonly #heartbeat: Heartbeat;
@@ -50,7 +50,7 @@ export class ConnectionManager {
   readonly #limits: OutboxLimits;
   readonly #backlogTotal: BacklogTotal;
   readonly #observer: ConnectionObserver;
-  #onAllClosed: (() => void) | undefined;
+  #registryObserver = NOBODY;
 
   constructor(options: ConnectionManagerOptions) {
     this.#options = options;
@@ -68,10 +68,14 @@ export class ConnectionManager {
     this.#observer = {
       settle: (connection) => this.#subscriptions.index.settle(connection),
       pending: (connection) => this.#flusher.add(connection),
+      waits: (connection) => this.#flusher.waits(connection),
       fellBehind: () => this.#boundBacklogs(),
       overflowed: (connection, dropped) => this.#overflowed(connection, dropped),
       drained: (connection) => this.#heartbeat.sawLife(connection),
-      writable: (connection) => this.#subscriptions.writable(connection),
+      writable: (connection) => {
+        this.#flusher.delete(connection);
+        this.#subscriptions.writable(connection);
+      },
       closing: (connection, code, reason) => this.#unregister(connection, code, reason),
     };
     this.#router = new ClientMessageRouter(
@@ -93,6 +97,16 @@ export class ConnectionManager {
   /** The open connections. */
   get connections(): Iterable<Connection> {
     return this.#connections.values();
+  }
+
+  /** What waits in all outboxes together. */
+  get outboxes(): OutboxSize {
+    return this.#flusher.waiting;
+  }
+
+  /** Sets who hears of those who come and go. */
+  useRegistryObserver(observer: RegistryObserver): void {
+    this.#registryObserver = observer;
   }
 
   /** Sets where the past of the queues is asked for. */
@@ -118,9 +132,10 @@ export class ConnectionManager {
    * Takes a new socket in and greets it. A connection of the same client id and principal is replaced (4409); the id
    * of somebody else is refused (4403), as messages sent to it are meant for its owner.
    */
-  open(transport: Transport, { topics, since, ...details }: OpenOptions): Connection {
+  open(transport: Transport, options: OpenOptions): Connection {
+    const { topics, since } = options;
     const outbox = new Outbox(this.#limits, this.statistics.messages, this.#backlogTotal);
-    const connection = new Connection(transport, details, outbox, this.#observer);
+    const connection = new Connection(transport, options, outbox, this.#observer);
     const former = this.#connections.get(connection.clientId);
     if (former && former.principal?.id !== connection.principal?.id) {
       this.#closing.add(connection);
@@ -133,14 +148,9 @@ export class ConnectionManager {
     this.#heartbeat.add(connection);
     this.statistics.connectionOpened();
     this.#logger.debug({ clientId: connection.clientId, address: connection.remoteAddress, topics }, "connected");
-    this.#send(connection, "connected", {
-      client_id: connection.clientId,
-      protocol: PROTOCOL_VERSION,
-      topics,
-      heartbeat_interval: this.#options.enableHeartbeat ? this.#options.heartbeatInterval : null,
-      heartbeat_timeout: this.#options.enableHeartbeat ? this.#options.heartbeatTimeout : null,
-    });
+    this.#send(connection, "connected", greeting(options, this.#options));
     if (topics.length > 0) this.#subscribeAtStart(connection, topics, since);
+    this.#registryObserver.opened(connection);
     // In the same turn: whoever has sent its first frames along with the upgrade may be closing already.
     connection.flush();
     return connection;
@@ -161,7 +171,6 @@ export class ConnectionManager {
     if (connection.isOpen) this.#unregister(connection, null, "the socket closed");
     connection.markClosed();
     this.#closing.delete(connection);
-    if (this.#closing.size === 0) this.#onAllClosed?.();
   }
 
   /** The transport received a frame. */
@@ -238,36 +247,27 @@ export class ConnectionManager {
   async close(): Promise<void> {
     this.#heartbeat.stop();
     for (const connection of [...this.#connections.values()]) connection.close(CLOSE_CODE.goingAway, "shutting down");
-    if (this.#closing.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, CLOSE_GRACE_MS);
-      this.#onAllClosed = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    for (const connection of this.#closing) connection.terminate();
+    await this.#closing.end();
   }
 
   /** From here on the connection is not served any more; its socket may take a moment to close. */
   #unregister(connection: Connection, code: number | null, reason: string): void {
     this.#closing.add(connection);
+    this.#flusher.delete(connection);
     if (this.#connections.get(connection.clientId) !== connection) return;
     this.#connections.delete(connection.clientId);
     this.#subscriptions.index.delete(EVERYBODY, connection);
     this.#heartbeat.delete(connection);
     this.#subscriptions.remove(connection);
     this.statistics.connectionClosed();
+    this.#registryObserver.closed(connection, code, reason);
     this.#logger.debug({ clientId: connection.clientId, code, reason }, "disconnected");
   }
 
   /** All together have too much waiting: the one furthest behind makes room. */
   #boundBacklogs(): void {
     while (this.#backlogTotal.bytes > this.#backlogTotal.maxBytes) {
-      let furthest: Connection | null = null;
-      for (const connection of this.#connections.values()) {
-        if (connection.outbox.backlogBytes > (furthest?.outbox.backlogBytes ?? 0)) furthest = connection;
-      }
+      const furthest = this.#flusher.furthestBehind;
       if (!furthest) return;
       furthest.closeSlow(0);
     }

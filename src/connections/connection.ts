@@ -13,6 +13,8 @@ export interface ConnectionDetails {
   clientId: string;
   remoteAddress: string | null;
   principal: Principal | null;
+  /** Whether it may subscribe to topics for administrators. Default false. */
+  isAdmin?: boolean | undefined;
 }
 
 /** What the owner of connections wants to hear of them. */
@@ -21,6 +23,8 @@ export interface ConnectionObserver {
   settle(connection: Connection): void;
   /** There is something in the outbox: `flush()` is to be called soon. */
   pending(connection: Connection): void;
+  /** The socket takes no more, and something waits. */
+  waits(connection: Connection): void;
   /** The socket takes no more, and much waits. */
   fellBehind(): void;
   /** The outbox is full, or all together are: `dropped` messages are lost to this connection and it is being closed. */
@@ -46,8 +50,11 @@ export class Connection {
   readonly clientId: string;
   readonly remoteAddress: string | null;
   readonly principal: Principal | null;
+  readonly isAdmin: boolean;
   readonly connectedAt = Date.now();
   readonly topics = new Set<Topic>();
+  /** Grows whenever they change. */
+  topicChanges = 0;
   readonly outbox: Outbox;
   /** Last sign of life, epoch ms. */
   lastSeenAt = this.connectedAt;
@@ -75,6 +82,7 @@ export class Connection {
     this.clientId = details.clientId;
     this.remoteAddress = details.remoteAddress;
     this.principal = details.principal;
+    this.isAdmin = details.isAdmin ?? false;
     this.outbox = outbox;
   }
 
@@ -136,7 +144,8 @@ export class Connection {
   flush(): void {
     if (this.#state !== "open") return;
     this.#observer.settle(this);
-    while (this.outbox.messages > 0 && !this.#transport.isFull) {
+    while (this.outbox.messages > 0) {
+      if (this.#transport.isFull) return this.#observer.waits(this);
       this.#transport.send(this.outbox.take(MAX_WRITE_BYTES));
     }
   }

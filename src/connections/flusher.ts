@@ -1,4 +1,5 @@
 import type { Connection } from "./connection.ts";
+import type { OutboxSize } from "./outbox.ts";
 import { Run } from "./run.ts";
 
 /** How long a pass may go on before other work gets its turn. */
@@ -16,6 +17,10 @@ export class Flusher {
   readonly #maxFlushDelayMs: number;
   /** Connections with something in their outboxes, each once. */
   #pending: Connection[] = [];
+  /** Those of the pass under way. */
+  #due: readonly Connection[] = [];
+  /** Those whose sockets were full when it was their turn: they go on when these drain. */
+  readonly #waiting = new Set<Connection>();
   #isScheduled = false;
   /** When the next pass may begin, ms of the monotonic clock. */
   #notBefore = 0;
@@ -30,6 +35,35 @@ export class Flusher {
     if (!this.#isScheduled) this.#schedule();
   }
 
+  /** The socket of a connection is full, and something is left. */
+  waits(connection: Connection): void {
+    this.#waiting.add(connection);
+  }
+
+  /** A connection has nothing to send any more. */
+  delete(connection: Connection): void {
+    this.#waiting.delete(connection);
+  }
+
+  /** What waits in all outboxes together; looks only at those in which something may. */
+  get waiting(): OutboxSize {
+    const total = { messages: 0, bytes: 0 };
+    for (const { outbox } of new Set([...this.#pending, ...this.#due, ...this.#waiting])) {
+      total.messages += outbox.messages;
+      total.bytes += outbox.bytes;
+    }
+    return total;
+  }
+
+  /** Whose backlog is the largest; null when there is none. */
+  get furthestBehind(): Connection | null {
+    let furthest: Connection | null = null;
+    for (const connection of this.#waiting) {
+      if (connection.outbox.backlogBytes > (furthest?.outbox.backlogBytes ?? 0)) furthest = connection;
+    }
+    return furthest;
+  }
+
   #schedule(): void {
     this.#isScheduled = true;
     const waitMs = this.#notBefore - performance.now();
@@ -41,9 +75,9 @@ export class Flusher {
   /** Makes a pass now; one that takes long is made in slices. */
   flush(): void {
     this.#isScheduled = true;
-    const due = this.#pending;
+    this.#due = this.#pending;
     this.#pending = [];
-    this.#slice(due, 0, 0);
+    this.#slice(this.#due, 0, 0);
   }
 
   #slice(due: readonly Connection[], start: number, spentMs: number): void {
@@ -63,6 +97,7 @@ export class Flusher {
 
   #end(passMs: number): void {
     Run.release();
+    this.#due = [];
     this.#notBefore = performance.now() + Math.min(passMs, this.#maxFlushDelayMs);
     this.#isScheduled = false;
     if (this.#pending.length > 0) this.#schedule();

@@ -11,6 +11,12 @@ export interface OutboxLimits {
   maxBytes: number;
 }
 
+/** What waits in an outbox, or in several. */
+export interface OutboxSize {
+  messages: number;
+  bytes: number;
+}
+
 /** What waits in the backlogs of all outboxes together. */
 export interface BacklogTotal {
   /** Bytes, counted for each outbox, although frames are shared. */
@@ -32,15 +38,18 @@ const EMPTY = Buffer.alloc(0);
  * that it shares with others; above the high-water mark it becomes a backlog of the connection's own, until it is empty.
  */
 export class Outbox {
+  /** What the loss rules have taken out of it. */
+  readonly losses: OutboxLosses = { dropped: 0, conflated: 0 };
   readonly #limits: OutboxLimits;
-  readonly #losses: OutboxLosses;
+  readonly #totalLosses: OutboxLosses;
   readonly #total: BacklogTotal;
   #run: Run | null = null;
   #backlog: Backlog | null = null;
 
-  constructor(limits: OutboxLimits, losses: OutboxLosses, total: BacklogTotal) {
+  /** `totalLosses` and `total` are those of all outboxes. */
+  constructor(limits: OutboxLimits, totalLosses: OutboxLosses, total: BacklogTotal) {
     this.#limits = limits;
-    this.#losses = losses;
+    this.#totalLosses = totalLosses;
     this.#total = total;
   }
 
@@ -128,7 +137,7 @@ export class Outbox {
 
   #fallBehind(run: Run): Backlog {
     this.#run = null;
-    this.#backlog = new Backlog(run.frames, run.size, this.#losses);
+    this.#backlog = new Backlog(run.frames, run.size, [this.losses, this.#totalLosses]);
     this.#total.bytes += run.size;
     return this.#backlog;
   }

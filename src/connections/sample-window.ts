@@ -14,9 +14,19 @@ export class SampleWindow {
     this.#count += 1;
   }
 
-  /** The 50th and 99th percentile of the samples held, by nearest rank; null before the first sample. */
-  percentiles(): { p50: number | null; p99: number | null } {
-    const held = this.#samples.slice(0, Math.min(this.#count, this.#samples.length)).sort();
+  /** How many samples there have been. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The 50th and 99th percentile of the newest so many, by nearest rank, or of all that are held; null without samples. */
+  percentiles(newest = this.#samples.length): { p50: number | null; p99: number | null } {
+    const size = this.#samples.length;
+    const first = this.#count - Math.min(newest, this.#count, size);
+    const held = Float64Array.from(
+      { length: this.#count - first },
+      (_, index) => this.#samples[(first + index) % size] ?? 0,
+    ).sort();
     const rank = (quantile: number) => held[Math.max(0, Math.ceil(quantile * held.length) - 1)] ?? null;
     return { p50: rank(0.5), p99: rank(0.99) };
   }

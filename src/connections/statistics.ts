@@ -5,6 +5,8 @@ export class Statistics {
   readonly startedAt = Date.now();
   readonly connections = { current: 0, peak: 0, total: 0 };
   readonly messages = { in: 0, out: 0, dropped: 0, conflated: 0 };
+  /** Job events and log lines read from Redis. */
+  events = 0;
   readonly #byType = new Map<string, number>();
   readonly heartbeat = { pings: 0, pongs: 0, timeouts: 0 };
   readonly rttMs = new SampleWindow();

@@ -139,6 +139,7 @@ export class Subscriptions {
     }
     const catchUp = this.#withKept(connection, topics, this.history.catchUp(connection, topics, since));
     for (const topic of topics) connection.topics.add(topic);
+    connection.topicChanges += 1;
     if (this.#isGone(connection)) return catchUp?.close();
     if (!catchUp) return this.#join(connection, topics, false, requestId);
     this.#catchingUp.set(connection, { catchUp, topics, requestId, startedAt: null, isPreparing: false, waiting: [] });
@@ -161,6 +162,7 @@ export class Subscriptions {
       connection.topics.delete(topic);
       this.index.delete(topic, connection);
     }
+    connection.topicChanges += 1;
     this.#delivery.send(connection, "unsubscribed", { topics }, withRequest(requestId));
     this.#logger.debug({ clientId: connection.clientId, topics: topics.map(maskTopic) }, "unsubscribed");
     this.history.interestChanged();

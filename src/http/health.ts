@@ -1,5 +1,5 @@
+import type { Health } from "../protocol/admin.ts";
 import type { SourceProblems } from "../sources/source-problems.ts";
-import type { Health } from "./schemas.ts";
 
 type Check = Health["checks"][string];
 

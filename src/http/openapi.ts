@@ -9,6 +9,7 @@ import {
   sendMessageSchema,
   sentSchema,
   snapshotSchema,
+  statsHistorySchema,
   statsSchema,
 } from "./schemas.ts";
 
@@ -48,6 +49,12 @@ export function openApiDocument(basePath: string, version: string): object {
         get: {
           summary: "Counters since the start",
           responses: { 200: answer("Statistics", statsSchema), ...problems() },
+        },
+      },
+      [`${basePath}/stats/history`]: {
+        get: {
+          summary: "The last 15 minutes, second by second",
+          responses: { 200: answer("Samples", statsHistorySchema), ...problems() },
         },
       },
       [`${basePath}/clients`]: {

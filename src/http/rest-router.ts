@@ -1,22 +1,22 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { NextFunction, Request, Response } from "express";
 import express from "express";
+import type { Administration } from "../admin/administration.ts";
+import { reportClient } from "../admin/client-report.ts";
 import type { Access } from "../auth/access.ts";
 import type { ConnectionManager } from "../connections/connection-manager.ts";
 import { InvalidMessageError } from "../errors.ts";
 import type { InputIssue } from "../input-issue.ts";
 import { describeGiven, inputIssues } from "../input-issue.ts";
 import type { Logger } from "../logger.ts";
+import type { Health } from "../protocol/admin.ts";
 import type { SnapshotContent } from "../protocol/snapshot.ts";
-import type { SourceStatus } from "../sources/fact.ts";
 import type { WidgetStore } from "../widgets/widget-store.ts";
 import { serveBrowserFile } from "./browser-files.ts";
 import { openApiDocument } from "./openapi.ts";
 import { servePart } from "./part-page.ts";
 import { refuseMethod, sendInvalid, sendJson, sendProblem } from "./problem.ts";
 import type { RefusalLog } from "./refusal-log.ts";
-import { reportClients, reportStats } from "./reports.ts";
-import type { Health } from "./schemas.ts";
 import { clientIdSchema, MAX_BODY_BYTES, queueNameSchema, sendMessageSchema } from "./schemas.ts";
 import { serveDashboard } from "./serve-dashboard.ts";
 
@@ -33,7 +33,7 @@ export interface RestRouterOptions {
   manager: ConnectionManager;
   access: Access;
   refusals: RefusalLog;
-  sources: () => SourceStatus[];
+  administration: Administration;
   health: () => Health;
   /** How a job stands: null when there is none, undefined when its queue is not attached. Rejects when Redis does not answer. */
   readJob: (queue: string, jobId: string) => Promise<SnapshotContent | null | undefined>;
@@ -46,7 +46,7 @@ export interface RestRouterOptions {
  * in Express 4, in Express 5 and on a plain `node:http` server.
  */
 export function createRestRouter(options: RestRouterOptions): RequestHandler {
-  const { basePath, manager, access, refusals, logger } = options;
+  const { basePath, manager, administration, access, refusals, logger } = options;
   const openApi = openApiDocument(basePath, options.version);
   const routes = express.Router({ caseSensitive: true });
 
@@ -73,8 +73,12 @@ export function createRestRouter(options: RestRouterOptions): RequestHandler {
       .route(path)
       .get((_request, response) => answer(response))
       .all(refuseMethod("GET, HEAD"));
-  get("/stats", (response) => sendJson(response, 200, reportStats(manager, options.sources())));
-  get("/clients", (response) => sendJson(response, 200, reportClients(manager)));
+  get("/stats", (response) => sendJson(response, 200, administration.stats));
+  get("/stats/history", (response) => sendJson(response, 200, administration.history));
+  get("/clients", (response) => {
+    const clients = [...manager.connections].map(reportClient);
+    sendJson(response, 200, { total: clients.length, clients });
+  });
   get("/openapi.json", (response) => sendJson(response, 200, openApi));
   get("/health", (response) => {
     const health = options.health();

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { QUEUE_NAME_PATTERN } from "../handed-in.ts";
+import type { ClientReport, Health, Stats, StatsHistory } from "../protocol/admin.ts";
 import { CLIENT_ID_PATTERN } from "../protocol/client-message.ts";
 import { CUSTOM_TYPE_FORM, CUSTOM_TYPE_PATTERN, isProtocolType } from "../protocol/message.ts";
 import { JOB_STATES } from "../protocol/snapshot.ts";
@@ -61,24 +62,45 @@ export const statsSchema = z.object({
     }),
   ),
   latency_ms: percentilesSchema.describe("From Redis' timestamp of a fact to its message handed to the connections."),
-});
+}) satisfies z.ZodType<Stats>;
 
-export const clientsSchema = z.object({
-  total: z.int(),
-  clients: z.array(
-    z.object({
-      client_id: z.string(),
-      connected_at: instantSchema,
-      remote_address: z.string().nullable(),
-      principal: z.string().nullable(),
-      topics: z.array(z.string()),
-      outbox: outboxSchema,
-      lag_ms: z.number().describe("Age of the oldest message in its outbox."),
-      rtt_ms: z.number().nullable(),
-      last_seen_at: instantSchema,
-    }),
-  ),
-});
+export const statsHistorySchema = z.object({
+  interval_ms: z.int().describe("How often a sample is taken."),
+  samples: z
+    .array(
+      z.object({
+        at: instantSchema.describe("End of the interval."),
+        interval_ms: z.number().describe("Its length. Rates are per second."),
+        in: z.number().describe("Messages received from clients."),
+        out: z.number().describe("Messages handed to connections: one for each that gets it."),
+        dropped: z.number().describe("Messages lost to slow consumers."),
+        conflated: z.number().describe("Progress messages left out as newer ones of their jobs were waiting."),
+        events: z.number().describe("Job events and log lines read from Redis."),
+        connections: z.int().describe("Open connections at its end."),
+        outbox: outboxSchema.describe("What waited in all outboxes together at its end."),
+        latency_ms: percentilesSchema.describe("As in `/stats`, of this interval only; null without messages."),
+        rtt_ms: percentilesSchema.describe("Round trips of the newest JSON pings that were answered."),
+      }),
+    )
+    .describe("The last 15 minutes, oldest first."),
+}) satisfies z.ZodType<StatsHistory>;
+
+const clientSchema = z.object({
+  client_id: z.string(),
+  connected_at: instantSchema,
+  remote_address: z.string().nullable(),
+  principal: z.string().nullable(),
+  is_admin: z.boolean().describe("Whether it may subscribe to the topics of administrators."),
+  topics: z.array(z.string()),
+  outbox: outboxSchema,
+  lag_ms: z.number().describe("Age of the oldest message in its outbox."),
+  rtt_ms: z.number().nullable(),
+  dropped: z.int().describe("Lines of logs dropped for it, as it did not keep up."),
+  conflated: z.int().describe("Progress messages left out for it, as newer ones of their jobs were waiting."),
+  last_seen_at: instantSchema,
+}) satisfies z.ZodType<ClientReport>;
+
+export const clientsSchema = z.object({ total: z.int(), clients: z.array(clientSchema) });
 
 export const snapshotSchema = z.object({
   state: z.enum(JOB_STATES),
@@ -114,7 +136,7 @@ const healthStatusSchema = z.enum(["healthy", "degraded", "unhealthy"]);
 export const healthSchema = z.object({
   status: healthStatusSchema,
   checks: z.record(z.string(), z.object({ status: healthStatusSchema, reason: z.string().optional() })),
-});
+}) satisfies z.ZodType<Health>;
 
 export const problemSchema = z.object({
   type: z.string(),
@@ -123,7 +145,3 @@ export const problemSchema = z.object({
   detail: z.string(),
   errors: z.array(z.object({ field: z.string(), expected: z.string(), given: z.string() })).optional(),
 });
-
-export type Stats = z.infer<typeof statsSchema>;
-export type Clients = z.infer<typeof clientsSchema>;
-export type Health = z.infer<typeof healthSchema>;

@@ -119,7 +119,7 @@ export class UpgradeHandler {
     webSocket: WebSocket,
     socket: Duplex,
     viewer: ViewerRequest,
-    { principal }: { principal: Connection["principal"] },
+    { principal, isAdmin }: { principal: Connection["principal"]; isAdmin: boolean },
     remoteAddress: string | null,
   ): void {
     const { manager, logger } = this.#options;
@@ -128,6 +128,7 @@ export class UpgradeHandler {
       clientId,
       remoteAddress,
       principal,
+      isAdmin,
       topics: viewer.topics,
       since: viewer.since,
     });

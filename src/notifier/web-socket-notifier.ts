@@ -100,6 +100,7 @@ export class WebSocketNotifier implements SourcesSink {
       const history = this.#histories.get(batch.queue);
       return history ? [{ ...batch, history }] : [];
     });
+    for (const { facts } of read) this.#manager.statistics.events += facts.length;
     return this.#inTurn(async () => {
       // What was read of a queue that has been detached since is nobody's, also when it is attached again.
       const due = read.filter(({ history }) => !history.isClosed);
@@ -123,6 +124,7 @@ export class WebSocketNotifier implements SourcesSink {
 
   /** Publishes a line of a log channel; it has no cursor and is not replayed. */
   acceptLine({ channel, job, level, content, loggedAtMs }: PublishedLine): void {
+    this.#manager.statistics.events += 1;
     const name = job && (this.#tracker.get(keyOf(job))?.name ?? null);
     const origin = job && { queue: job.queue, task_id: job.jobId, name };
     const meta = { channel, level, logged_at: loggedAtMs === null ? null : toIso(loggedAtMs), ...origin };
@@ -135,6 +137,7 @@ export class WebSocketNotifier implements SourcesSink {
   acceptLogLines({ queue, jobId, lines }: JobLogLines, atMs = this.#reader.now()): number {
     const history = this.#histories.get(queue);
     if (!history) return 0;
+    this.#manager.statistics.events += lines.length;
     const key = keyOf({ queue, jobId });
     const job = this.#tracker.get(key);
     const made = job?.attemptsMade ?? null;

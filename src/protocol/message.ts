@@ -33,6 +33,10 @@ const CONTROL_MESSAGE_TYPES = [
   "unsubscribed",
   "gap",
   "widget",
+  "stats",
+  "client_connected",
+  "client_updated",
+  "client_disconnected",
   "authenticate",
   "token_expiring",
 ] as const;

@@ -1,3 +1,5 @@
+import type { SourceState } from "./source-status.ts";
+
 /** States of a job by which BullMQ keeps its jobs, in the order in which they are listed. */
 export const LISTED_STATES = [
   "active",
@@ -24,7 +26,7 @@ export interface QueueSummary {
   /** Age of the newest event when it was handed on, ms; 0 when there is nothing more to read. */
   lag_ms: number | null;
   /** What its events are read by is doing. */
-  state: "connecting" | "reading" | "reconnecting" | "taken_over" | "closed";
+  state: SourceState;
   /** Events read of it since it was attached; what comes in a time is the difference. */
   events_total: number;
 }

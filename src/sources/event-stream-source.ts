@@ -1,7 +1,8 @@
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import type { ConnectionSetting } from "../handed-in.ts";
 import type { Logger } from "../logger.ts";
-import type { FactSink, SourceState, SourceStatus } from "./fact.ts";
+import type { SourceState, SourceStatus } from "../protocol/source-status.ts";
+import type { FactSink } from "./fact.ts";
 import type { Unreadable } from "./feed-positions.ts";
 import { locateFeeds, probeFeeds } from "./feed-positions.ts";
 import type { Suspect } from "./gap-check.ts";

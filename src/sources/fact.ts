@@ -1,5 +1,3 @@
-import type { QueueSummary } from "../protocol/queue-summary.ts";
-
 /** Id of a Redis stream entry, `<milliseconds>-<sequence>`; the milliseconds are Redis' clock. */
 export type StreamId = string;
 
@@ -88,24 +86,6 @@ export interface FactSink {
    * a source SHOULD wait for that before it hands on more, so that a slow sink slows the reading. MUST NOT reject.
    */
   accept(batches: readonly FactBatch[]): Promise<void>;
-}
-
-/** State of a source as health and statistics show it. */
-export type SourceState = QueueSummary["state"];
-
-export interface SourceStatus {
-  kind: "event-stream" | "queue-events" | "log-stream" | "log-pub-sub" | "job-log-tail";
-  /** Null for a source that is not bound to one queue. */
-  queue: string | null;
-  state: SourceState;
-  /** Age of the newest entry when it was handed on, ms; 0 when there is nothing more to read; null when not known. */
-  lag_ms: number | null;
-  /** Entries that could not be read. */
-  malformed: number;
-  /** Times history was found missing. */
-  gaps: number;
-  /** How the log lists of jobs are followed; only of the kind `job-log-tail`. */
-  mode?: "tracking" | "polling";
 }
 
 /** The last entry that a millisecond can have. */

@@ -1,6 +1,6 @@
 import type { ConnectionSetting } from "../handed-in.ts";
 import type { Logger } from "../logger.ts";
-import type { SourceStatus } from "./fact.ts";
+import type { SourceStatus } from "../protocol/source-status.ts";
 import { InvalidationConnection } from "./invalidation-connection.ts";
 import type { JobKey } from "./job-key.ts";
 import { keyOf } from "./job-key.ts";

@@ -3,7 +3,7 @@ import type { ConnectionSetting } from "../handed-in.ts";
 import { QUEUE_NAME_PATTERN } from "../handed-in.ts";
 import { describeIssues, inputIssues } from "../input-issue.ts";
 import type { Logger } from "../logger.ts";
-import type { SourceStatus } from "./fact.ts";
+import type { SourceStatus } from "../protocol/source-status.ts";
 import { MalformedCounter } from "./malformed-counter.ts";
 import { describeError, RedisConnection } from "./redis-connections.ts";
 

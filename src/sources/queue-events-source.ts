@@ -1,6 +1,7 @@
 import type { QueueEventsLike } from "../handed-in.ts";
 import type { Logger } from "../logger.ts";
-import type { FactSink, SourceStatus, StreamId } from "./fact.ts";
+import type { SourceStatus } from "../protocol/source-status.ts";
+import type { FactSink, StreamId } from "./fact.ts";
 import { checkGaps } from "./gap-check.ts";
 import type { QueueFeed } from "./queue-feed.ts";
 import { READ_COUNT } from "./queue-feed.ts";

@@ -1,5 +1,6 @@
 import type { Logger } from "../logger.ts";
-import type { Fact, FactBatch, Gap, Position, SourceState, SourceStatus, StreamId } from "./fact.ts";
+import type { SourceState, SourceStatus } from "../protocol/source-status.ts";
+import type { Fact, FactBatch, Gap, Position, StreamId } from "./fact.ts";
 import { millisecondsOf } from "./fact.ts";
 import type { Hole, ReadMark } from "./hole.ts";
 import { MalformedCounter } from "./malformed-counter.ts";

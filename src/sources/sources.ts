@@ -1,8 +1,9 @@
 import type { ConnectionSetting, QueueEventsLike } from "../handed-in.ts";
 import type { Logger } from "../logger.ts";
 import type { QueueSummary } from "../protocol/queue-summary.ts";
+import type { SourceStatus } from "../protocol/source-status.ts";
 import { EventStreamSource } from "./event-stream-source.ts";
-import type { FactSink, Position, SourceStatus } from "./fact.ts";
+import type { FactSink, Position } from "./fact.ts";
 import type { JobKey } from "./job-key.ts";
 import type { JobLogLines } from "./job-log-tail.ts";
 import { JobLogTail } from "./job-log-tail.ts";

@@ -1,5 +1,5 @@
 import type { QueueSummary } from "../protocol/queue-summary.ts";
-import type { SourceStatus } from "./fact.ts";
+import type { SourceStatus } from "../protocol/source-status.ts";
 import type { QueueCount } from "./queue-counts.ts";
 
 /** What is said of an attached queue. `reader` is what reads its events; none before the start. */

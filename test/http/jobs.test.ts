@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import { pino } from "pino";
 import { expect, test } from "vitest";
+import type { Administration } from "../../src/admin/administration.ts";
 import { Access } from "../../src/auth/access.ts";
 import type { ConnectionManager } from "../../src/connections/connection-manager.ts";
 import { RefusalLog } from "../../src/http/refusal-log.ts";
@@ -35,12 +36,12 @@ async function serveJobs(readJob: RestRouterOptions["readJob"], access: { adminT
   const router = createRestRouter({
     basePath: "/ws",
     version: "1.0.0",
-    // No route of jobs asks it.
+    // No route of jobs asks these.
     manager: {} as ConnectionManager,
+    administration: {} as Administration,
     widgets: {} as WidgetStore,
     access: new Access({ allowedOrigins: [], allowedHosts: [], insecure: false, ...access }),
     refusals: new RefusalLog(logger),
-    sources: () => [],
     health: () => ({ status: "healthy", checks: {} }),
     readJob: (queue, jobId) => {
       asked.push([queue, jobId]);

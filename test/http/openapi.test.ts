@@ -61,6 +61,7 @@ test("openapi.json names its version, and lists the routes under the base path",
     "get /live/jobs/jobs/{queue}/{id}",
     "get /live/jobs/openapi.json",
     "get /live/jobs/stats",
+    "get /live/jobs/stats/history",
     "post /live/jobs/send-message",
   ]);
 });
@@ -84,6 +85,7 @@ test("every documented path answers as documented, asked rightly and wrongly", a
     "delete /ws/clients/nobody": [{}],
     "delete /ws/clients/a%20b": [{}],
     "get /ws/stats": [{}, { headers: { "x-forwarded-for": "192.0.2.1" } }],
+    "get /ws/stats/history": [{}],
     "get /ws/clients": [{}, { headers: { host: "evil.example" } }],
     "get /ws/jobs/emails/a%2Fb": [{}],
     "get /ws/jobs/emails/nothing": [{}],

@@ -76,6 +76,9 @@ test("clients lists each open connection with its topics", async () => {
     outbox: { messages: 0, bytes: 0 },
     lag_ms: 0,
     rtt_ms: null,
+    is_admin: true,
+    dropped: 0,
+    conflated: 0,
     last_seen_at: INSTANT,
   };
   expect(body).toEqual({

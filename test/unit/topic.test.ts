@@ -23,6 +23,8 @@ describe("a topic", () => {
     { topic: "job:emails::", means: { kind: "job", queue: "emails", id: ":" } },
     { topic: "job:queue:job:queue:1", means: { kind: "job", queue: "queue", id: "job:queue:1" } },
     { topic: "widget:AbCdEfGhIjKlMnOpQrS-_0", means: { kind: "widget", id: "AbCdEfGhIjKlMnOpQrS-_0" } },
+    { topic: "stats", means: { kind: "stats" } },
+    { topic: "clients", means: { kind: "clients" } },
     { topic: "job:emails:two\nlines", means: { kind: "job", queue: "emails", id: "two\nlines" } },
   ])("is read: $topic", ({ topic, means }) => {
     expect(parseTopic(topic)).toEqual(means);
@@ -49,8 +51,9 @@ describe("a topic", () => {
     "widget:*",
     "widget:AbCdEfGhIjKlMnOpQrS-_01",
     "widget:AbCdEfGhIjKlMnOpQrS-_ ",
-    "stats",
-    "clients",
+    "stats:",
+    "Stats",
+    "clients:1",
     "__proto__",
     `queue:${"x".repeat(507)}`,
   ])("has none of the forms: %j", (topic) => {

@@ -1,0 +1,120 @@
+import { describe, expect, it } from "vitest";
+import type { BridgeOptions } from "../../src/config.ts";
+import { clientsSchema, statsHistorySchema } from "../../src/http/schemas.ts";
+import { openQueue } from "../bridge/support.ts";
+import { startBridge } from "../support/bridge.ts";
+import type { ReceivedMessage } from "../support/viewer.ts";
+import { Viewer } from "../support/viewer.ts";
+import { call, strict } from "./support.ts";
+
+const INSTANT = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+
+/** Connects and subscribes to topics; answers what the server says to that. */
+async function subscribe(url: string, topics: string[]) {
+  const viewer = await Viewer.open(`${url}${url.includes("?") ? "&" : "?"}watch=none`);
+  viewer.send({ type: "subscribe", content: { topics }, meta: { request_id: 1 } });
+  return { viewer, answer: await viewer.next(({ meta }) => meta.request_id === 1) };
+}
+
+describe("topics for administrators", () => {
+  const rules: { who: string; options: Partial<BridgeOptions>; query: string; isAdmin: boolean }[] = [
+    { who: "a local viewer where there is no admin token", options: {}, query: "", isAdmin: true },
+    {
+      who: "a local viewer with a name, where there is no admin token",
+      options: { authenticate: () => ({ id: "anna" }) },
+      query: "",
+      isAdmin: true,
+    },
+    {
+      who: "whoever presents the admin token",
+      options: { adminToken: "secret" },
+      query: "?token=secret",
+      isAdmin: true,
+    },
+    {
+      who: "a local viewer with a name, where there is an admin token",
+      options: { adminToken: "secret", authenticate: () => ({ id: "anna" }) },
+      query: "",
+      isAdmin: false,
+    },
+    { who: "a local viewer without the admin token", options: { adminToken: "secret" }, query: "", isAdmin: false },
+  ];
+
+  it.each(rules)("are $isAdmin for $who", async ({ options, query, isAdmin }) => {
+    const { wsUrl } = await startBridge(options);
+    for (const topic of ["stats", "clients"]) {
+      const { viewer, answer } = await subscribe(`${wsUrl}${query}`, ["queue:emails", topic]);
+      if (isAdmin) expect(answer).toMatchObject({ type: "subscribed", content: { topics: ["queue:emails", topic] } });
+      else {
+        expect(answer).toMatchObject({
+          type: "error",
+          content: { code: "forbidden", message: expect.stringContaining(`\`${topic}\` is for administrators`) },
+        });
+        viewer.send({ type: "subscribe", content: { topics: ["queue:emails"] }, meta: { request_id: 2 } });
+        expect(await viewer.next(({ meta }) => meta.request_id === 2)).toMatchObject({ type: "subscribed" });
+      }
+    }
+  });
+});
+
+describe("`stats`", () => {
+  it("comes at once, then every second, with the figures of the bridge, its health and its queues", async () => {
+    const { wsUrl, httpUrl, prefix } = await startBridge({ queues: ["emails"] });
+    const viewer = await Viewer.open(`${wsUrl}/anna`);
+    await openQueue("emails", prefix).add("letter", {}, { delay: 60_000 });
+    await viewer.next("task_delayed");
+    await expect
+      .poll(async () => statsHistorySchema.parse((await call(`${httpUrl}/stats/history`)).body).samples.length)
+      .toBeGreaterThan(0);
+
+    const { viewer: admin, answer } = await subscribe(wsUrl, ["stats"]);
+    await admin.until(() => admin.messages.some(({ content }) => content?.queues?.[0]?.counts));
+
+    expect(admin.messages.map(({ type }) => type).slice(0, 3)).toEqual(["connected", "stats", "subscribed"]);
+    expect(answer).toMatchObject({ content: { topics: ["stats"] } });
+    const stats = admin.messages.filter(({ type }) => type === "stats");
+    expect(stats.at(-1)).toMatchObject({
+      meta: {},
+      content: {
+        at: INSTANT,
+        connections: 2,
+        outbox: { messages: 0, bytes: 0 },
+        health: { status: "healthy", checks: { redis: { status: "healthy" } } },
+        sources: expect.arrayContaining([expect.objectContaining({ kind: "event-stream", queue: "emails" })]),
+        queues: [{ queue: "emails", counts: expect.objectContaining({ delayed: 1, waiting: 0 }) }],
+        queues_total: 1,
+        totals: { connections: { current: 2, peak: 2, total: 2 }, messages: { by_type: { task_delayed: 1 } } },
+      },
+    });
+    expect(viewer.messages.map(({ type }) => type)).not.toContain("stats");
+  });
+});
+
+describe("`clients`", () => {
+  it("tells who connects, what changes and who leaves, and why", async () => {
+    const { wsUrl, httpUrl } = await startBridge();
+    const { viewer: admin } = await subscribe(wsUrl, ["clients"]);
+    const anna = await Viewer.open(`${wsUrl}/anna?queue=emails`);
+    const connected = await admin.next("client_connected");
+    expect(connected).toMatchObject({
+      content: { client_id: "anna", topics: ["queue:emails"], is_admin: true, rtt_ms: null, connected_at: INSTANT },
+    });
+    const { clients } = clientsSchema.parse((await call(`${httpUrl}/clients`)).body);
+    expect(clients).toContainEqual({ ...connected.content, last_seen_at: INSTANT });
+    strict(clientsSchema).parse({ total: 1, clients: [connected.content] });
+
+    anna.send({ type: "subscribe", content: { topics: ["queue:images"] } });
+    const isOfAnna = ({ type, content }: ReceivedMessage) => type === "client_updated" && content.client_id === "anna";
+    expect((await admin.next(isOfAnna)).content.topics).toEqual(["queue:emails", "queue:images"]);
+
+    await call(`${httpUrl}/clients/anna`, { method: "DELETE" });
+    expect(await admin.next("client_disconnected")).toMatchObject({
+      content: {
+        client_id: "anna",
+        connected_at: connected.content.connected_at,
+        code: 4410,
+        reason: "disconnected by an administrator",
+      },
+    });
+  });
+});
