@@ -36,9 +36,14 @@ class Connection {
     const { token } = session;
     const client = new BullcastClient({ url: BRIDGE_URL, topics: [], ...(token !== null && { token }) });
     this.#client = client;
+    let hasBeenOpen = false;
     client.on("state", (state) => {
       this.state.value = state;
-      if (state === "open") this.refusal.value = null;
+      if (state !== "open") return;
+      this.refusal.value = null;
+      // It may be another bridge by now, with other settings.
+      if (hasBeenOpen) void session.ask();
+      hasBeenOpen = true;
     });
     client.on("connected", ({ content }) => {
       this.clientId.value = content.client_id;

@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 import type { ServerMessage } from "../../client/index.ts";
 import { connection } from "../connection.ts";
 import { session } from "../session.ts";
+import { QueueRates } from "./queue-rates.ts";
 import type { StatsContent, StatsHistory, StatsSample } from "./stats-sample.ts";
 
 /** How far back samples are kept: as far as the bridge does. */
@@ -13,6 +14,9 @@ class BridgeStats {
   readonly latest = signal<StatsContent | null>(null);
   /** Oldest first. Also from before this page: the bridge keeps them. */
   readonly samples = signal<readonly StatsSample[]>([]);
+  /** Events read of each queue, for each second, over the last few. */
+  readonly queueRates = signal<ReadonlyMap<string, number>>(new Map());
+  readonly #rates = new QueueRates();
   #stop: (() => void)[] = [];
 
   open(): void {
@@ -35,8 +39,10 @@ class BridgeStats {
 
   #receive({ content }: ServerMessage): void {
     const stats = content as StatsContent;
+    const { health: _, sources: __, queues, uptime_seconds: ___, totals: ____, ...sample } = stats;
+    this.queueRates.value = this.#rates.add(Date.parse(stats.at), queues);
     this.latest.value = stats;
-    this.#add([stats]);
+    this.#add([sample]);
   }
 
   async #readHistory(): Promise<void> {

@@ -1,3 +1,5 @@
+import type { QueueSummary } from "../../protocol/queue-summary.ts";
+
 /** Percentiles; null where nothing was measured. */
 export interface Percentiles {
   p50: number | null;
@@ -35,41 +37,16 @@ export interface Health {
   checks: Record<string, { status: HealthStatus; reason?: string }>;
 }
 
+export type SourceState = QueueSummary["state"];
+
 /** Where the bridge reads from: an event stream, a log channel, the logs of jobs. */
 export interface SourceSummary {
   kind: string;
   queue: string | null;
-  state: "connecting" | "reading" | "reconnecting" | "taken_over" | "closed";
+  state: SourceState;
   lag_ms: number | null;
   malformed: number;
   gaps: number;
-}
-
-/** States in which BullMQ counts jobs. */
-export const COUNTED_STATES = [
-  "waiting",
-  "active",
-  "delayed",
-  "prioritized",
-  "waiting-children",
-  "paused",
-  "completed",
-  "failed",
-] as const;
-
-export type CountedState = (typeof COUNTED_STATES)[number];
-
-/** One entry of `GET /ws/queues`. */
-export interface QueueSummary {
-  queue: string;
-  is_paused: boolean | null;
-  /** Null while they cannot be read. */
-  counts: Record<CountedState, number> | null;
-  counted_at: string | null;
-  lag_ms: number | null;
-  state: SourceSummary["state"];
-  /** Grows; the difference of two is the throughput. */
-  events_total: number;
 }
 
 /** The content of a `stats` message. */
@@ -78,4 +55,9 @@ export interface StatsContent extends StatsSample {
   health: Health;
   sources: SourceSummary[];
   queues: QueueSummary[];
+  /** Since the bridge was started. */
+  totals: {
+    connections: { current: number; peak: number; total: number };
+    messages: { in: number; out: number; dropped: number; conflated: number };
+  };
 }

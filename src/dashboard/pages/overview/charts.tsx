@@ -1,0 +1,49 @@
+import { computed } from "@preact/signals";
+import { bridgeStats } from "../../data/bridge-stats.ts";
+import type { StatsContent } from "../../data/stats-sample.ts";
+import { formatCount, formatDuration, formatRate, formatShort } from "../../format.ts";
+import { TEXTS } from "../../texts.ts";
+import type { Line } from "./chart.tsx";
+import { Chart } from "./chart.tsx";
+import { chartPoints } from "./chart-points.ts";
+
+const texts = TEXTS.overview.charts;
+
+const MESSAGES: readonly Line[] = [
+  { label: texts.out, tone: "accent", as: "mean", of: (sample) => sample.out },
+  { label: texts.in, tone: "good", as: "mean", of: (sample) => sample.in },
+];
+const LATENCY: readonly Line[] = [
+  { label: texts.p50, tone: "accent", as: "mean", of: (sample) => sample.latency_ms.p50 },
+  { label: texts.p99, tone: "warn", as: "max", of: (sample) => sample.latency_ms.p99 },
+];
+const CONNECTIONS: readonly Line[] = [
+  { label: texts.current, tone: "accent", as: "max", of: (sample) => sample.connections },
+];
+const OUTBOX: readonly Line[] = [
+  { label: texts.queued, tone: "accent", as: "max", of: (sample) => sample.outbox.messages },
+  { label: texts.dropped, tone: "bad", as: "max", of: (sample) => sample.dropped },
+];
+
+const points = computed(() => chartPoints(bridgeStats.samples.value));
+
+/** What went through the bridge in the last 15 minutes. Pointing at one chart shows that moment in all of them. */
+export function Charts({ totals }: { totals: StatsContent["totals"] | null }) {
+  const data = { points: points.value, newest: bridgeStats.samples.value.at(-1) ?? null };
+  const peak = totals ? texts.peak(formatCount(totals.connections.peak)) : "";
+  return (
+    <section class="charts" aria-label={texts.label}>
+      <Chart {...data} title={texts.messages} lines={MESSAGES} format={formatRate} formatAxis={formatShort} />
+      <Chart {...data} title={texts.latency} lines={LATENCY} format={formatDuration} formatAxis={formatDuration} />
+      <Chart
+        {...data}
+        title={texts.connections}
+        lines={CONNECTIONS}
+        note={peak}
+        format={formatCount}
+        formatAxis={formatShort}
+      />
+      <Chart {...data} title={texts.outbox} lines={OUTBOX} format={formatRate} formatAxis={formatShort} />
+    </section>
+  );
+}

@@ -1,0 +1,17 @@
+import type { SourceState as State } from "../../data/stats-sample.ts";
+import type { Tone } from "../../parts/badge.tsx";
+import { Badge } from "../../parts/badge.tsx";
+import { TEXTS } from "../../texts.ts";
+
+const TONES: Readonly<Record<State, Tone>> = {
+  connecting: "warn",
+  reading: "good",
+  reconnecting: "warn",
+  taken_over: "warn",
+  closed: "neutral",
+};
+
+/** What a source is doing. */
+export function SourceState({ state }: { state: State }) {
+  return <Badge tone={TONES[state]}>{TEXTS.overview.queues.sources[state]}</Badge>;
+}
