@@ -30,8 +30,14 @@ export class Enrichment {
     this.#logger = logger;
   }
 
-  /** Reads the hashes of some jobs and the last lines of those that end. */
-  async enrich(unknown: readonly JobKey[], ending: readonly JobKey[]): Promise<Enriched> {
+  /** Reads the hashes of some jobs and the last lines of those that end; nothing is waited for where there are none. */
+  enrich(unknown: readonly JobKey[], ending: readonly JobKey[]): Enriched | Promise<Enriched> {
+    return unknown.length + ending.length === 0
+      ? { hashes: new Map(), logEnds: new Map() }
+      : this.#ask(unknown, ending);
+  }
+
+  async #ask(unknown: readonly JobKey[], ending: readonly JobKey[]): Promise<Enriched> {
     const [hashes, logEnds] = await Promise.all([this.#hashes(unknown), this.#logEnds(ending)]);
     return { hashes, logEnds };
   }

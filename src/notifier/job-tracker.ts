@@ -48,6 +48,7 @@ export interface Advanced extends JobView {
 export class JobTracker {
   readonly #jobs = new Map<string, TrackedJob>();
   readonly #active = new Set<string>();
+  #activity = 0;
   /** Attempts of each job that end later in the batch at hand: the hash, read after it, counts them already. */
   #endingsAhead = new Map<string, number>();
 
@@ -102,6 +103,7 @@ export class JobTracker {
     const attemptEnded = hasAttemptEnded(fact, next, job, made);
     if (attemptEnded && job.attemptsMade !== null) job.attemptsMade += 1;
     if (hash?.opts) job.attempts = attemptsOf(hash.opts);
+    if (fact.kind === "log" && !job.hasLogStream) this.#activity += 1;
     step(fact, job);
     this.#noteActive(key, job);
     const isUnderWay = job.phase === "active" && !attemptEnded;
@@ -162,13 +164,21 @@ export class JobTracker {
     return this.#active;
   }
 
+  /** Grows whenever other jobs are at work, or lines of one first come by the log stream. */
+  get activity(): number {
+    return this.#activity;
+  }
+
   /** The jobs of which the end has not been told, the least recently heard of first. */
   *unended(): Iterable<Readonly<TrackedJob>> {
     for (const job of this.#jobs.values()) if (job.phase !== "ended") yield job;
   }
 
   #noteActive(key: string, { phase }: TrackedJob): void {
-    if (phase === "active") this.#active.add(key);
+    const isActive = phase === "active";
+    if (this.#active.has(key) === isActive) return;
+    this.#activity += 1;
+    if (isActive) this.#active.add(key);
     else this.#active.delete(key);
   }
 
@@ -197,7 +207,7 @@ export class JobTracker {
     if (this.#jobs.size > MAX_TRACKED_JOBS) {
       const [oldest = ""] = this.#jobs.keys();
       this.#jobs.delete(oldest);
-      this.#active.delete(oldest);
+      if (this.#active.delete(oldest)) this.#activity += 1;
     }
     return job;
   }

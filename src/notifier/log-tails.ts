@@ -15,6 +15,8 @@ export class LogTails {
   readonly #maxTailedJobs: number;
   /** Queues that somebody watches, whose jobs at work are known. */
   readonly #known = new Set<string>();
+  /** The tracker's count at the last choice. */
+  #activity = 0;
   #settleMs = SETTLE_MS;
   #timer: NodeJS.Timeout | undefined;
 
@@ -33,12 +35,18 @@ export class LogTails {
     }, this.#settleMs).unref();
   }
 
+  /** Facts were told: most change nothing of the choice. */
+  told(): void {
+    if (this.#context.tracker.activity !== this.#activity) this.changed();
+  }
+
   close(): void {
     clearTimeout(this.#timer);
   }
 
   #choose(): void {
     const { manager, tracker, reader, histories } = this.#context;
+    this.#activity = tracker.activity;
     const byId = new Set<string>();
     const watchedQueues = new Set<string>();
     for (const topic of manager.topics()) {

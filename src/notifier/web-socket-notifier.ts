@@ -107,7 +107,8 @@ export class WebSocketNotifier implements SourcesSink {
       for (const { gap, queue } of due) if (gap) this.#tracker.doubt(queue);
       const facts = due.flatMap((batch) => batch.facts);
       const ending = endingIn(facts, (job) => this.#wantsLog(job));
-      const enriched = await this.#enrichment.enrich(this.#tracker.unknownIn(facts), ending);
+      const enriching = this.#enrichment.enrich(this.#tracker.unknownIn(facts), ending);
+      const enriched = enriching instanceof Promise ? await enriching : enriching;
       this.#tracker.seed(facts, enriched.hashes);
       const turns = new Turns();
       for (const batch of due) {
@@ -251,7 +252,7 @@ export class WebSocketNotifier implements SourcesSink {
     }
     history.moveTo(end);
     if (this.#mutes.size > 0) this.#mutes.prune(queue, end, this.#reader);
-    if (facts.length > 0) this.#tails.changed();
+    if (facts.length > 0) this.#tails.told();
   }
 
   /** Answers how many bytes were told. */

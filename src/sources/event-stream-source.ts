@@ -201,7 +201,8 @@ export class EventStreamSource {
   }
 
   async #handOn(feeds: readonly QueueFeed[], entries: ReadonlyMap<string, RawEntry[]>): Promise<void> {
-    await checkGaps(this.#queries, this.#suspectsIn(feeds, entries));
+    const suspects = this.#suspectsIn(feeds, entries);
+    if (suspects.length > 0) await checkGaps(this.#queries, suspects);
     this.#isSuspicious = false;
     // What was read came while the batches before it were handed on.
     await this.#handedOn;

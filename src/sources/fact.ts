@@ -98,7 +98,10 @@ export function millisecondsOf(id: StreamId): number {
 
 /** Orders stream ids: negative when `a` comes before `b`. Both parts may exceed what a number holds exactly. */
 export function compareStreamIds(a: StreamId, b: StreamId): number {
+  if (a === b) return 0;
   const [aDash, bDash] = [a.indexOf("-"), b.indexOf("-")];
+  // Digits of the same number are ordered as text is.
+  if (aDash === bDash && a.length === b.length) return a < b ? -1 : 1;
   return compareDigits(a.slice(0, aDash), b.slice(0, bDash)) || compareDigits(a.slice(aDash + 1), b.slice(bDash + 1));
 }
 

@@ -107,9 +107,8 @@ export class RedisConnection {
    *
    * @throws {Error} what the command rejects with, or that Redis did not answer.
    */
-  async inTime<Answer>(command: Promise<Answer>, silenceMs: number): Promise<Answer> {
-    let timer: NodeJS.Timeout | undefined;
-    const silence = new Promise<never>((_, reject) => {
+  inTime<Answer>(command: Promise<Answer>, silenceMs: number): Promise<Answer> {
+    return new Promise((resolve, reject) => {
       const { stream } = this.client;
       let bytesRead = stream?.bytesRead;
       const check = () => {
@@ -119,11 +118,22 @@ export class RedisConnection {
         const reason = `Redis did not answer within ${silenceMs} ms`;
         // One that connects anew is watched already.
         if (this.client.status === "ready") this.#drop(reason);
+        clearInterval(timer);
         reject(new Error(reason));
       };
-      timer = setInterval(afterPendingReads, silenceMs, check);
+      const timer = setInterval(afterPendingReads, silenceMs, check);
+      // Not with race() and finally(): every job event waits for what they do in between.
+      command.then(
+        (answer) => {
+          clearInterval(timer);
+          resolve(answer);
+        },
+        (error: unknown) => {
+          clearInterval(timer);
+          reject(error);
+        },
+      );
     });
-    return Promise.race([command, silence]).finally(() => clearInterval(timer));
   }
 
   /** Drops the socket and connects anew. */
