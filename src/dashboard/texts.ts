@@ -116,6 +116,7 @@ export const TEXTS = {
       lag: "Lag",
       source: "Source",
       paused: "paused",
+      first: (shown: string, total: string) => `the first ${shown} of ${total}`,
       notCounted: "The jobs of this queue have not been counted yet.",
       countedAt: (ago: string) => `Counted ${ago}: Redis does not answer.`,
       sources: {

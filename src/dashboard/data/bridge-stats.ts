@@ -1,9 +1,9 @@
 import { signal } from "@preact/signals";
-import type { ServerMessage } from "../../client/index.ts";
+import type { MessageOf } from "../../client/index.ts";
+import type { StatsContent, StatsHistory, StatsSample } from "../../protocol/admin.ts";
 import { connection } from "../connection.ts";
 import { session } from "../session.ts";
 import { QueueRates } from "./queue-rates.ts";
-import type { StatsContent, StatsHistory, StatsSample } from "./stats-sample.ts";
 
 /** How far back samples are kept: as far as the bridge does. */
 const KEPT_MS = 15 * 60_000;
@@ -37,9 +37,9 @@ class BridgeStats {
     this.#stop = [];
   }
 
-  #receive({ content }: ServerMessage): void {
-    const stats = content as StatsContent;
-    const { health: _, sources: __, queues, uptime_seconds: ___, totals: ____, ...sample } = stats;
+  #receive({ content: stats }: MessageOf<"stats">): void {
+    if (!stats) return;
+    const { health: _, sources: __, queues, queues_total: ___, uptime_seconds: ____, totals: _____, ...sample } = stats;
     this.queueRates.value = this.#rates.add(Date.parse(stats.at), queues);
     this.latest.value = stats;
     this.#add([sample]);

@@ -1,5 +1,5 @@
+import type { QueueSummary } from "../../../protocol/queue-summary.ts";
 import { bridgeStats } from "../../data/bridge-stats.ts";
-import type { QueueSummary } from "../../data/stats-sample.ts";
 import { formatShort } from "../../format.ts";
 import { Button } from "../../parts/button.tsx";
 import { SearchBox } from "../../parts/search-box.tsx";

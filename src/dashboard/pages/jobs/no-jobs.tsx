@@ -1,4 +1,4 @@
-import type { QueueSummary } from "../../data/stats-sample.ts";
+import type { QueueSummary } from "../../../protocol/queue-summary.ts";
 import { formatCount } from "../../format.ts";
 import { Button } from "../../parts/button.tsx";
 import { CodeBlock } from "../../parts/code-block.tsx";

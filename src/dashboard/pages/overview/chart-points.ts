@@ -1,4 +1,4 @@
-import type { StatsSample } from "../../data/stats-sample.ts";
+import type { StatsSample } from "../../../protocol/admin.ts";
 
 /** Samples so close together make one point: 15 minutes of them are more than a chart has pixels. */
 const POINT_MS = 5000;

@@ -1,7 +1,7 @@
 import { signal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import UPlot from "uplot";
-import type { StatsSample } from "../../data/stats-sample.ts";
+import type { StatsSample } from "../../../protocol/admin.ts";
 import { formatClock, NONE } from "../../format.ts";
 import type { Tone } from "../../parts/badge.tsx";
 import { TEXTS } from "../../texts.ts";

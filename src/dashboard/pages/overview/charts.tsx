@@ -1,6 +1,6 @@
 import { computed } from "@preact/signals";
+import type { StatsContent } from "../../../protocol/admin.ts";
 import { bridgeStats } from "../../data/bridge-stats.ts";
-import type { StatsContent } from "../../data/stats-sample.ts";
 import { formatCount, formatDuration, formatRate, formatShort } from "../../format.ts";
 import { TEXTS } from "../../texts.ts";
 import type { Line } from "./chart.tsx";

@@ -1,4 +1,4 @@
-import type { Health, HealthStatus } from "../../data/stats-sample.ts";
+import type { Health, HealthStatus } from "../../../protocol/admin.ts";
 import type { Tone } from "../../parts/badge.tsx";
 import { Badge } from "../../parts/badge.tsx";
 import { Icon } from "../../parts/icon.tsx";

@@ -1,4 +1,4 @@
-import type { SourceSummary } from "../../data/stats-sample.ts";
+import type { SourceStatus } from "../../../protocol/source-status.ts";
 import { formatCount, formatDuration, NONE } from "../../format.ts";
 import { Card } from "../../parts/card.tsx";
 import { TEXTS } from "../../texts.ts";
@@ -7,7 +7,7 @@ import { SourceState } from "./source-state.tsx";
 const texts = TEXTS.overview.logs;
 
 /** Where else the bridge reads from: with what went wrong there, which no queue's row shows. */
-export function LogSourcesCard({ sources }: { sources: readonly SourceSummary[] }) {
+export function LogSourcesCard({ sources }: { sources: readonly SourceStatus[] }) {
   const shown = sources.filter(isWorthARow);
   if (shown.length === 0) return null;
   return (
@@ -33,7 +33,7 @@ export function LogSourcesCard({ sources }: { sources: readonly SourceSummary[] 
           <tbody>
             {shown.map((source) => (
               <tr key={`${source.kind}:${source.queue}`}>
-                <td>{texts.kinds[source.kind as keyof typeof texts.kinds] ?? source.kind}</td>
+                <td>{texts.kinds[source.kind]}</td>
                 <td class={source.queue === null ? "muted" : ""}>{source.queue ?? texts.all}</td>
                 <td class="number">{source.lag_ms === null ? NONE : formatDuration(source.lag_ms)}</td>
                 <td class="number">{formatCount(source.malformed)}</td>
@@ -51,6 +51,6 @@ export function LogSourcesCard({ sources }: { sources: readonly SourceSummary[] 
 }
 
 /** The streams of a queue have its row already, unless something went wrong with them. */
-function isWorthARow({ queue, malformed, gaps }: SourceSummary): boolean {
+function isWorthARow({ queue, malformed, gaps }: SourceStatus): boolean {
   return queue === null || malformed > 0 || gaps > 0;
 }

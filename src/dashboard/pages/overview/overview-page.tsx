@@ -34,7 +34,11 @@ export function OverviewPage() {
       <div class="overview">
         <HealthCard health={stats?.health ?? null} />
         <Charts totals={stats?.totals ?? null} />
-        {stats ? <QueuesCard queues={stats.queues} /> : refusal === undefined && <Loading lines={5} />}
+        {stats ? (
+          <QueuesCard queues={stats.queues} total={stats.queues_total} />
+        ) : (
+          refusal === undefined && <Loading lines={5} />
+        )}
         {stats && <LogSourcesCard sources={stats.sources} />}
       </div>
     </>

@@ -19,12 +19,17 @@ const texts = TEXTS.overview.queues;
 const OLD_COUNT_MS = 60_000;
 
 /** Each queue: its jobs by state, what comes of it, and how far behind it is read. */
-export function QueuesCard({ queues }: { queues: readonly QueueSummary[] }) {
+export function QueuesCard({ queues, total }: { queues: readonly QueueSummary[]; total: number }) {
   const [first] = queues;
   if (!first) return <NoQueue />;
   const isQuiet = queues.every(({ events_total, counts }) => events_total === 0 && counts !== null && isEmpty(counts));
+  const [shown, all] = [formatCount(queues.length), formatCount(total)];
   return (
-    <Card title={texts.title} aside={<span class="muted">{formatCount(queues.length)}</span>} isFlush>
+    <Card
+      title={texts.title}
+      aside={<span class="muted">{shown === all ? all : texts.first(shown, all)}</span>}
+      isFlush
+    >
       <div class="table-scroll">
         <table class="table queues">
           <thead>

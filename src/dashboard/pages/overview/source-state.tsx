@@ -1,4 +1,4 @@
-import type { SourceState as State } from "../../data/stats-sample.ts";
+import type { SourceState as State } from "../../../protocol/source-status.ts";
 import type { Tone } from "../../parts/badge.tsx";
 import { Badge } from "../../parts/badge.tsx";
 import { TEXTS } from "../../texts.ts";
