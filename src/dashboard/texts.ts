@@ -292,6 +292,7 @@ export const TEXTS = {
       follow: "Follow",
       pause: "Pause",
       followHint: "Keep the newest line in sight",
+      pauseHint: "Stay where you read; new lines are still taken in",
       newLines: (count: number) => (count === 1 ? "1 new line" : `${count} new lines`),
       copy: "Copy",
       download: "Download",

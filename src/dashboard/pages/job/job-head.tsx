@@ -98,15 +98,14 @@ function dueAtOf({ timeline }: JobRecord): string | null {
 }
 
 function Progress({ record: { view, children } }: { record: JobRecord }) {
-  const { percent, step } = readProgress(view.progress);
-  const isDone = view.state === "completed";
-  const tone = STATE_TONES[view.state];
+  // That a completed job has got to its end need not be said twice.
+  const { percent, step } = readProgress(view.state === "completed" ? null : view.progress);
   return (
     <>
       {percent !== null && (
-        <div class="job-meter" data-tone={tone}>
-          <ProgressBar percent={isDone ? 100 : percent} label={texts.progress} />
-          <span>{TEXTS.jobs.percent(isDone ? 100 : percent)}</span>
+        <div class="job-meter" data-tone={STATE_TONES[view.state]}>
+          <ProgressBar percent={percent} label={texts.progress} />
+          <span>{TEXTS.jobs.percent(percent)}</span>
         </div>
       )}
       {step !== "" && !isFinished(view) && <p class="job-step">{step}</p>}

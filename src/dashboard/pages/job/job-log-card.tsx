@@ -40,9 +40,8 @@ export function JobLogCard({ queue, id, log, isFinished }: JobLogCardProps) {
           onChange={(level) => setQuery({ level: level || null })}
         />
         <Button
-          icon={isFollowing ? "pause" : "down"}
-          title={texts.followHint}
-          pressed={isFollowing}
+          icon={isFollowing ? "pause" : "play"}
+          title={isFollowing ? texts.pauseHint : texts.followHint}
           onClick={() => setIsFollowing(!isFollowing)}
         >
           {isFollowing ? texts.pause : texts.follow}

@@ -157,9 +157,12 @@ function lastTimeOf(timeline: Timeline): number {
   return Math.max(...timesOf(timeline));
 }
 
-/** The bridge keeps a stack for each attempt that has failed, the first first. */
+/** The stack of an attempt. Of many attempts only the newest have one, the oldest of them first. */
 function stackOf({ number, outcome }: AttemptStep, details: JobDetails | null): string | null {
-  return outcome === "failed" && number !== null ? (details?.stacktrace[number - 1] ?? null) : null;
+  if (outcome !== "failed" || number === null || details === null || details.attempt === null) return null;
+  const isUnfailed = details.state === "active" || details.state === "completed";
+  const failed = isUnfailed ? details.attempt - 1 : details.attempt;
+  return details.stacktrace[details.stacktrace.length - 1 - (failed - number)] ?? null;
 }
 
 /** A stack begins with what the error says. */

@@ -55,7 +55,7 @@ export class JobRow {
       addedAt: job.added_at ?? view.addedAt,
     };
     if (isOlder) {
-      const startedAt = view.startedAt ?? (view.state === "active" ? job.started_at : null);
+      const startedAt = view.startedAt ?? (view.attempt === job.attempt ? job.started_at : null);
       this.view = { ...view, ...told, startedAt };
       return;
     }
