@@ -76,7 +76,8 @@ export class JobPages {
 
   async #readPage(state: FilterState, after: string | null, limit: number): Promise<void> {
     const readings = this.#readings;
-    const query = new URLSearchParams({ state, limit: `${limit}` });
+    const query = new URLSearchParams({ limit: `${limit}` });
+    for (const listed of state === "waiting" ? ["waiting", "paused"] : [state]) query.append("state", listed);
     if (this.#queue !== null) query.set("queue", this.#queue);
     if (after !== null) query.set("after", after);
     const read = this.#table.beginRead();
