@@ -94,9 +94,9 @@ export const TEXTS = {
     },
     charts: {
       label: "The last 15 minutes",
-      now: "now",
+      span: (title: string, from: string, to: string) => `${title}, from ${from} to ${to}`,
       messages: "Messages per second",
-      latency: "From event to browser",
+      latency: "Event to browser",
       connections: "Connections",
       outbox: "Outbox and drops",
       out: "out",

@@ -95,10 +95,17 @@ export function Chart({ title, lines, points, newest, note, format, formatAxis }
           );
         })}
       </dl>
-      <div class="chart-plot" ref={place} />
+      <div class="chart-plot" role="img" aria-label={describe(title, points)} ref={place} />
       {!newest && <p class="chart-wait">{TEXTS.overview.charts.collecting}</p>}
     </section>
   );
+}
+
+/** What a chart shows, for who does not see it; the numbers are beside it. */
+function describe(title: string, points: readonly ChartPoint[]): string {
+  const [first, last] = [points[0], points.at(-1)];
+  if (!first || !last) return title;
+  return TEXTS.overview.charts.span(title, formatClock(first.at * 1000), formatClock(last.at * 1000));
 }
 
 function valueAt({ of, as }: Line, samples: readonly StatsSample[]): number | null {
@@ -142,8 +149,8 @@ function optionsOf(
       y: { range: (_plot, _from, to) => [0, niceTop(to)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 22, gap: 4, space: 70, values: (_plot, ticks) => ticks.map(clockOf) },
-      { ...axis, size: 46, gap: 6, space: 34, values: (_plot, ticks) => ticks.map(formatAxis) },
+      { ...axis, grid: { show: false }, size: 22, gap: 4, space: 80, values: (_plot, ticks) => clocksOf(ticks) },
+      { ...axis, size: 52, gap: 6, space: 34, values: (_plot, ticks) => ticks.map(formatAxis) },
     ],
     series: [
       {},
@@ -168,9 +175,11 @@ function optionsOf(
 
 /** Some air above; a line of nothing lies on the ground. */
 function niceTop(top: number | null): number {
-  return top === null || top <= 0 ? 1 : top * 1.15;
+  return top === null || top <= 0 ? 4 : top * 1.15;
 }
 
-function clockOf(seconds: number): string {
-  return formatClock(seconds * 1000).slice(0, 5);
+/** Whole minutes are enough where all ticks are such. */
+function clocksOf(ticks: readonly number[]): string[] {
+  const length = ticks.every((seconds) => seconds % 60 === 0) ? "14:03".length : "14:03:21".length;
+  return ticks.map((seconds) => formatClock(seconds * 1000).slice(0, length));
 }

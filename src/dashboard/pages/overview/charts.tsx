@@ -27,13 +27,18 @@ const OUTBOX: readonly Line[] = [
 
 const points = computed(() => chartPoints(bridgeStats.samples.value));
 
+/** Short, and with the fractions of small numbers. */
+function formatTick(value: number): string {
+  return value < 10 ? formatRate(value) : formatShort(value);
+}
+
 /** What went through the bridge in the last 15 minutes. Pointing at one chart shows that moment in all of them. */
 export function Charts({ totals }: { totals: StatsContent["totals"] | null }) {
   const data = { points: points.value, newest: bridgeStats.samples.value.at(-1) ?? null };
   const peak = totals ? texts.peak(formatCount(totals.connections.peak)) : "";
   return (
     <section class="charts" aria-label={texts.label}>
-      <Chart {...data} title={texts.messages} lines={MESSAGES} format={formatRate} formatAxis={formatShort} />
+      <Chart {...data} title={texts.messages} lines={MESSAGES} format={formatRate} formatAxis={formatTick} />
       <Chart {...data} title={texts.latency} lines={LATENCY} format={formatDuration} formatAxis={formatDuration} />
       <Chart
         {...data}
@@ -41,9 +46,9 @@ export function Charts({ totals }: { totals: StatsContent["totals"] | null }) {
         lines={CONNECTIONS}
         note={peak}
         format={formatCount}
-        formatAxis={formatShort}
+        formatAxis={formatTick}
       />
-      <Chart {...data} title={texts.outbox} lines={OUTBOX} format={formatRate} formatAxis={formatShort} />
+      <Chart {...data} title={texts.outbox} lines={OUTBOX} format={formatRate} formatAxis={formatTick} />
     </section>
   );
 }

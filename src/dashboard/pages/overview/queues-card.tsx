@@ -98,7 +98,7 @@ function QueueRow({ queue }: { queue: QueueSummary }) {
       <td class="number" data-label={texts.lag}>
         {queue.lag_ms === null ? NONE : formatDuration(queue.lag_ms)}
       </td>
-      <td data-label={texts.source}>
+      <td>
         <SourceState state={queue.state} />
       </td>
     </tr>
