@@ -14,6 +14,7 @@ const MAX_ISSUES = 10;
 /** A value as it can be shown in an error text: JSON, at most 100 characters. */
 export function describeGiven(value: unknown): string {
   if (value === undefined) return "nothing";
+  if (value instanceof Promise) return "a promise";
   let text: string | undefined;
   try {
     text = JSON.stringify(value);

@@ -100,11 +100,9 @@ export class UpgradeHandler {
     }
     // Gone meanwhile, or refused as the server closes.
     if (socket.destroyed || socket.writableEnded) return;
+    if ("refusal" in admission) refusals.add(request, admission.refusal);
     // A browser sees no status of a refused upgrade, but it sees a close code: that tells it not to come again.
-    if ("refusal" in admission && admission.refusal.status === 403) {
-      refusals.add(request, admission.refusal);
-      return refuseUpgrade(socket, admission.refusal);
-    }
+    if ("refusal" in admission && admission.refusal.status === 403) return refuseUpgrade(socket, admission.refusal);
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off("error", ignoreError);
       if ("failure" in admission)

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { describeGiven } from "../input-issue.ts";
 import type { HtmlValue, SafeHtml } from "./html.ts";
 import { html } from "./html.ts";
 import type { Rows } from "./read-rows.ts";
@@ -73,7 +74,9 @@ export class TableWidget<Row> {
 
   async render(signal: AbortSignal): Promise<SafeHtml> {
     const { title, columns, rows: given, maxRows, empty } = this.#settings;
-    const read = await readRows(typeof given === "function" ? await given(signal) : given, maxRows + 1, signal);
+    const found = typeof given === "function" ? await given(signal) : given;
+    if (typeof found === "function" || !isRows(found)) throw notRows(title, found);
+    const read = await readRows(found, maxRows + 1, signal);
     const rows = read.slice(0, maxRows);
     const isCut = read.length > maxRows;
     const cells = (row: Row) => columns.map(({ value }) => html`<td>${shown(row, value)}</td>`);
@@ -84,6 +87,12 @@ export class TableWidget<Row> {
     // Whoever has no mouse scrolls a wide table with the arrow keys, so it takes the focus.
     return html`<div class="bullcast-table" role="region" aria-label="${title}" tabindex="0"><table><caption>${title}</caption><thead><tr>${columns.map((column) => html`<th scope="col">${column.title}</th>`)}</tr></thead><tbody>${body}</tbody></table>${isCut && html`<p>Only the first ${maxRows} rows are shown.</p>`}</div>`;
   }
+}
+
+function notRows(title: string, found: unknown): TypeError {
+  return new TypeError(
+    `rows of table "${title}": expected an iterable or an async iterable, given ${describeGiven(found)}`,
+  );
 }
 
 /** What a cell shows: in a table a boolean is a fact, not a condition. */

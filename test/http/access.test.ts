@@ -235,12 +235,15 @@ test.each<[what: string, authenticate: NonNullable<BridgeOptions["authenticate"]
   ["null", () => null],
   ["a promise of null", async () => null],
 ])("a viewer for whom `authenticate` returns %s is told so, and closed with 4401", async (_, authenticate) => {
-  const { httpUrl, wsUrl } = await mountBridge({ authenticate });
+  const { httpUrl, wsUrl, logs } = await mountBridge({ authenticate });
   const viewer = new Viewer(`${wsUrl}/alice`);
   const { code, reason } = await viewer.closed;
   expect(code).toBe(4401);
   expect(reason).not.toBe("");
   expect(viewer.messages).toMatchObject([{ type: "error", content: { code: "unauthenticated" } }]);
+  expect(logs).toContainEqual(
+    expect.objectContaining({ level: 40, status: 401, detail: expect.stringContaining("credentials") }),
+  );
   expect((await call(`${httpUrl}/clients`)).body).toEqual({ total: 0, clients: [] });
 });
 

@@ -44,7 +44,7 @@ describe("what a client message should have been is said in plain words", () => 
     { content: { topics: Array(1001).fill("*") }, says: "topics: expected an array of 1 to 1000 topics, given [" },
     {
       content: { topics: [5] },
-      says: "topics.0: expected `*`, `queue:<name>`, `job:<queue>:<id>` or `widget:<id>`, at most 512",
+      says: "topics.0: expected `*`, `queue:<name>`, `job:<queue>:<id>`, `widget:<id>`, `stats` or `clients`, at most 512",
     },
     { content: { topics: ["*"], since: [] }, says: "since: expected an object of cursors by queue name, given []" },
     {

@@ -69,6 +69,18 @@ test("a table without rows says so, and one that is not needed any more stops re
   );
 });
 
+test("a table whose rows turn out to be none says which table, what was expected and what came", async () => {
+  const columns = [{ title: "Row", value: String }];
+  const render = (found: unknown) =>
+    new TableWidget({ title: "Orders", columns, rows: () => found as string[] }).render(new AbortController().signal);
+
+  await expect(render(undefined)).rejects.toThrow(
+    'rows of table "Orders": expected an iterable or an async iterable, given nothing',
+  );
+  await expect(render({ total: 12 })).rejects.toThrow('given {"total":12}');
+  await expect(render(() => [])).rejects.toThrow("given a function");
+});
+
 test("a table whose rows hang is ended by the abort, and does not wait for their end", async () => {
   const columns = [{ title: "Number", value: (row: number) => row }];
   const controller = new AbortController();
