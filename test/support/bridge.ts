@@ -21,15 +21,18 @@ export interface RunningBridge {
   close(): Promise<void>;
 }
 
-/** Starts a bridge, as a Redis user who may only read, on a free loopback port; both end with the test. */
-export async function startBridge(options: Partial<BridgeOptions> = {}): Promise<RunningBridge> {
+/**
+ * Starts a bridge, as a Redis user who may only read, on a loopback port: a free one unless one is named. Both end with
+ * the test.
+ */
+export async function startBridge(options: Partial<BridgeOptions> = {}, wantedPort = 0): Promise<RunningBridge> {
   const prefix = options.prefix ?? uniquePrefix();
   const logs: LogRecords = [];
   const logger = pino({ level: "debug" }, { write: (line: string) => void logs.push(JSON.parse(line)) });
   const bridge = createBridge({ connection: inject("readOnlyUrl"), logger, ...options, prefix });
   const server = createServer(bridge.router);
   bridge.attach(server);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(wantedPort, "127.0.0.1", resolve));
   await bridge.start();
   const close = async () => {
     await bridge.close();
