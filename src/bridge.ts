@@ -13,6 +13,7 @@ import { isQueueEventsLike, QUEUE_NAME_PATTERN } from "./handed-in.ts";
 import type { BrowserFiles } from "./http/browser-files.ts";
 import { browserFiles } from "./http/browser-files.ts";
 import { readHealth } from "./http/health.ts";
+import type { JobSource } from "./http/job-routes.ts";
 import { RefusalLog } from "./http/refusal-log.ts";
 import type { RequestHandler } from "./http/rest-router.ts";
 import { createRestRouter } from "./http/rest-router.ts";
@@ -101,16 +102,15 @@ export class Bridge {
     const refusals = new RefusalLog(httpLogger);
     const http = { basePath, manager: this.#manager, access, refusals, logger: httpLogger };
     this.#upgrades = new UpgradeHandler({ ...http, trustProxy });
-    const readJob = (queue: string, jobId: string) => this.#notifier.readJob(queue, jobId);
+    const jobs: JobSource = {
+      count: () => this.#sources.countJobs(),
+      summaries: () => this.#sources.summaries(),
+      list: (query) => this.#sources.jobs.read(query),
+      read: (queue, jobId) => this.#notifier.readJob(queue, jobId),
+      detail: (queue, jobId) => this.#sources.jobs.detail({ queue, jobId }),
+    };
     const administration = this.#administration;
-    this.router = createRestRouter({
-      ...http,
-      version: VERSION,
-      administration,
-      health,
-      readJob,
-      widgets: this.widgets,
-    });
+    this.router = createRestRouter({ ...http, version: VERSION, administration, health, jobs, widgets: this.widgets });
     for (const queue of settings.queues) this.attachQueue(queue);
   }
 

@@ -1,5 +1,8 @@
 import { STATUS_CODES } from "node:http";
 import { z } from "zod";
+import { LISTED_STATES } from "../protocol/queue-summary.ts";
+import { DEFAULT_LIMIT, MAX_LIMIT } from "./job-query.ts";
+import { jobDetailsSchema, jobPageSchema, queuesSchema } from "./job-schemas.ts";
 import {
   clientIdSchema,
   clientsSchema,
@@ -8,7 +11,6 @@ import {
   queueNameSchema,
   sendMessageSchema,
   sentSchema,
-  snapshotSchema,
   statsHistorySchema,
   statsSchema,
 } from "./schemas.ts";
@@ -28,6 +30,8 @@ function problems(...statuses: number[]): Record<string, object> {
     [401, 403, ...statuses].map((status) => [status, { description: STATUS_CODES[status], content }]),
   );
 }
+
+const PAGES = `By state in the order ${LISTED_STATES.join(", ")}; queues take turns within a state. Of a queue the newest job comes first; of those delayed and prioritized the one whose turn is next. A page may have fewer jobs than \`limit\`, and even none before the last one. Jobs that move meanwhile may be missed, or come twice.`;
 
 /** The OpenAPI 3.1 description of the REST routes, made from the schemas that check them. */
 export function openApiDocument(basePath: string, version: string): object {
@@ -67,14 +71,43 @@ export function openApiDocument(basePath: string, version: string): object {
           responses: { 204: answer("Disconnected"), ...problems(400, 404) },
         },
       },
+      [`${basePath}/queues`]: {
+        get: {
+          summary: "The attached queues, with how many jobs they have by state",
+          responses: { 200: answer("Queues", queuesSchema), ...problems() },
+        },
+      },
+      [`${basePath}/jobs`]: {
+        get: {
+          summary: "The jobs of the attached queues, page by page",
+          description: PAGES,
+          parameters: [
+            { name: "queue", in: "query", description: "Of this queue only.", schema: queueName },
+            {
+              name: "state",
+              in: "query",
+              description: "In these states only.",
+              schema: { type: "array", items: { type: "string", enum: LISTED_STATES } },
+            },
+            {
+              name: "limit",
+              in: "query",
+              description: "Jobs of a page, at most.",
+              schema: { type: "integer", minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT },
+            },
+            { name: "after", in: "query", description: "`next` of the page before.", schema: { type: "string" } },
+          ],
+          responses: { 200: answer("A page", jobPageSchema), ...problems(400, 404, 503) },
+        },
+      },
       [`${basePath}/jobs/{queue}/{id}`]: {
         get: {
-          summary: "How a job stands",
+          summary: "How a job stands, what it was given and what it threw",
           parameters: [
             { name: "queue", in: "path", required: true, schema: queueName },
             { name: "id", in: "path", required: true, schema: { type: "string", minLength: 1 } },
           ],
-          responses: { 200: answer("Snapshot", snapshotSchema), ...problems(400, 404, 503) },
+          responses: { 200: answer("The job", jobDetailsSchema), ...problems(400, 404, 503) },
         },
       },
       [`${basePath}/health`]: {

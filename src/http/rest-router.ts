@@ -7,17 +7,18 @@ import type { Access } from "../auth/access.ts";
 import type { ConnectionManager } from "../connections/connection-manager.ts";
 import { InvalidMessageError } from "../errors.ts";
 import type { InputIssue } from "../input-issue.ts";
-import { describeGiven, inputIssues } from "../input-issue.ts";
+import { inputIssues } from "../input-issue.ts";
 import type { Logger } from "../logger.ts";
 import type { Health } from "../protocol/admin.ts";
-import type { SnapshotContent } from "../protocol/snapshot.ts";
 import type { WidgetStore } from "../widgets/widget-store.ts";
 import { serveBrowserFile } from "./browser-files.ts";
+import type { JobSource } from "./job-routes.ts";
+import { addJobRoutes } from "./job-routes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { servePart } from "./part-page.ts";
 import { refuseMethod, sendInvalid, sendJson, sendProblem } from "./problem.ts";
 import type { RefusalLog } from "./refusal-log.ts";
-import { clientIdSchema, MAX_BODY_BYTES, queueNameSchema, sendMessageSchema } from "./schemas.ts";
+import { clientIdSchema, MAX_BODY_BYTES, sendMessageSchema } from "./schemas.ts";
 import { serveDashboard } from "./serve-dashboard.ts";
 
 /** Serves a request, or passes it on when it is for somebody else; without `next` it answers 404 itself. */
@@ -35,8 +36,7 @@ export interface RestRouterOptions {
   refusals: RefusalLog;
   administration: Administration;
   health: () => Health;
-  /** How a job stands: null when there is none, undefined when its queue is not attached. Rejects when Redis does not answer. */
-  readJob: (queue: string, jobId: string) => Promise<SnapshotContent | null | undefined>;
+  jobs: JobSource;
   widgets: WidgetStore;
   logger: Logger;
 }
@@ -85,23 +85,7 @@ export function createRestRouter(options: RestRouterOptions): RequestHandler {
     sendJson(response, health.status === "unhealthy" ? 503 : 200, health);
   });
 
-  routes
-    .route("/jobs/:queue/:id")
-    .get(async (request, response) => {
-      const { queue, id } = request.params;
-      const name = queueNameSchema.safeParse(queue);
-      if (!name.success) return sendInvalid(response, inputIssues(name.error, queue, "queue"));
-      let job: SnapshotContent | null | undefined;
-      try {
-        job = await options.readJob(name.data, id);
-      } catch (error) {
-        logger.debug({ err: error, queue, jobId: id }, "a job could not be read");
-        return sendProblem(response, { status: 503, detail: "Redis does not answer; ask again later" });
-      }
-      if (job) sendJson(response, 200, job);
-      else sendUnknownJob(response, name.data, job === null ? id : undefined);
-    })
-    .all(refuseMethod("GET, HEAD"));
+  addJobRoutes(routes, options);
 
   routes
     .route("/clients/:client_id")
@@ -154,16 +138,6 @@ export function createRestRouter(options: RestRouterOptions): RequestHandler {
 function sendUnknownClient(response: ServerResponse, clientId: string): void {
   const errors = [{ field: "client_id", expected: "the id of a connected client", given: JSON.stringify(clientId) }];
   sendProblem(response, { status: 404, detail: `no client "${clientId}" is connected`, errors });
-}
-
-/** Without an id the queue itself is not known. */
-function sendUnknownJob(response: ServerResponse, queue: string, jobId: string | undefined): void {
-  const isKnownQueue = jobId !== undefined;
-  const field = isKnownQueue ? "id" : "queue";
-  const expected = isKnownQueue ? `the id of a job in queue "${queue}"` : "the name of an attached queue";
-  const errors = [{ field, expected, given: describeGiven(jobId ?? queue) }];
-  const detail = isKnownQueue ? `queue "${queue}" has no job "${jobId}"` : `queue "${queue}" is not attached`;
-  sendProblem(response, { status: 404, detail, errors });
 }
 
 /** Browsers send other types across origins without asking first; JSON they do not. */

@@ -12,6 +12,9 @@ export const SNAPSHOT_FIELDS = [
   "parent",
 ] as const;
 
+/** Those that a line of a list tells. What a job returned is not among them: it may be of any size. */
+export const SUMMARY_FIELDS = SNAPSHOT_FIELDS.filter((field) => field !== "returnvalue");
+
 /** The fields of which every job has some; hashes of other kinds, as `meta`, have none. */
 export const MARKS = ["name", "timestamp", "processedOn", "finishedOn"] as const;
 
@@ -35,12 +38,14 @@ export interface JobFields {
   parent: { queue: string; id: string } | null;
 }
 
-/** Reads the answers to `SNAPSHOT_FIELDS`; none at all where the key is no hash. */
-export function readJobFields(values: readonly (string | null)[]): JobFields {
-  const fields = Object.fromEntries(SNAPSHOT_FIELDS.map((field, index) => [field, values[index] ?? null])) as Record<
-    (typeof SNAPSHOT_FIELDS)[number],
-    string | null
-  >;
+/** Reads the answers to what was asked of a job's hash; none at all where the key is no hash. */
+export function readJobFields(
+  values: readonly (string | null)[],
+  asked: readonly (typeof SNAPSHOT_FIELDS)[number][] = SNAPSHOT_FIELDS,
+): JobFields {
+  const fields = Object.fromEntries(
+    SNAPSHOT_FIELDS.map((field) => [field, values[asked.indexOf(field)] ?? null]),
+  ) as Record<(typeof SNAPSHOT_FIELDS)[number], string | null>;
   const exists = MARKS.some((field) => fields[field] !== null);
   const options = recordOf(jsonOf(fields.opts));
   return {
@@ -85,7 +90,8 @@ function numberOf(text: string | null): number | null {
 /** Levels a value may have; with some thousand JSON can still be read, but not be written again. */
 const MAX_DEPTH = 1000;
 
-function jsonOf(text: string | null): unknown {
+/** What a text says as JSON; null where it is none, or nests deeper than can be written again. */
+export function jsonOf(text: string | null): unknown {
   if (text === null) return null;
   try {
     const value: unknown = JSON.parse(text);

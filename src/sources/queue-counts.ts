@@ -3,6 +3,8 @@ import type { Logger } from "../logger.ts";
 import type { ListedState } from "../protocol/queue-summary.ts";
 import type { RedisConnection } from "./redis-connections.ts";
 import { describeError } from "./redis-connections.ts";
+import type { Reply } from "./reply.ts";
+import { isMarker, STATE_KEYS } from "./state-keys.ts";
 
 /** What was counted of a queue, and when, epoch ms. */
 export interface QueueCount {
@@ -11,27 +13,10 @@ export interface QueueCount {
   countedAtMs: number;
 }
 
-/** BullMQ's keys of the states, and whether they are lists; the others are sorted sets. */
-export const STATE_KEYS: Readonly<Record<ListedState, { suffix: string; isList: boolean }>> = {
-  active: { suffix: "active", isList: true },
-  waiting: { suffix: "wait", isList: true },
-  prioritized: { suffix: "prioritized", isList: false },
-  delayed: { suffix: "delayed", isList: false },
-  "waiting-children": { suffix: "waiting-children", isList: false },
-  paused: { suffix: "paused", isList: true },
-  failed: { suffix: "failed", isList: false },
-  completed: { suffix: "completed", isList: false },
-};
-
 const STATES = Object.keys(STATE_KEYS) as ListedState[];
 
 /** Early versions of BullMQ 5 end these lists with an entry that is no job. */
 const MAY_HAVE_MARKER = ["waiting", "paused"] as const;
-
-/** Whether an entry of a waiting list stands for no job. */
-export function isMarker(entry: string): boolean {
-  return entry.startsWith("0:");
-}
 
 const COMMANDS_PER_QUEUE = 1 + STATES.length + MAY_HAVE_MARKER.length;
 /** What the counting may cost Redis; each command takes it about a microsecond, whatever the queue's size. */
@@ -41,8 +26,6 @@ const MIN_PAUSE_MS = 1000;
 const CHUNK = 50;
 /** A command that does not block is answered by then, or never. */
 const ANSWER_TIMEOUT_MS = 1500;
-
-type Reply = [error: Error | null, answer: unknown];
 
 /** Counts the jobs of the attached queues when asked to, and keeps what it counted last. */
 export class QueueCounts {

@@ -6,6 +6,8 @@ import { MARKS, readJobFields, SNAPSHOT_FIELDS } from "./job-fields.ts";
 import type { JobKey } from "./job-key.ts";
 import { jobStateOf, MAX_SEARCHED } from "./job-state.ts";
 import type { RedisConnection } from "./redis-connections.ts";
+import type { Reply } from "./reply.ts";
+import { answerOf } from "./reply.ts";
 
 /** How a job and its queue's streams stood at one moment. Null is what is not set, or cannot be read. */
 export interface JobSnapshot extends JobKey, Omit<JobFields, "hasOptions"> {
@@ -37,9 +39,6 @@ const ANSWER_TIMEOUT_MS = 1500;
 
 /** What follows a job's key in those that hold its children: waited for, completed, failed and ignored, failed. */
 const CHILDREN_KEYS = [":dependencies", ":processed", ":failed", ":unsuccessful"] as const;
-
-/** One command's error and answer. */
-type Reply = [error: Error | null, answer: unknown];
 
 /** Adds commands to a pipeline; the answers come in their order. */
 type Commands = (pipeline: ChainableCommander) => void;
@@ -187,17 +186,6 @@ export class SnapshotReader {
   #jobKey({ queue, jobId }: JobKey): string {
     return `${this.#prefix}:${queue}:${jobId}`;
   }
-}
-
-/** The answer; null where the key is of another kind, or is not there where one must be. */
-function answerOf([error, answer]: Reply): unknown {
-  if (error && !isAboutKey(error)) throw error;
-  return error ? null : answer;
-}
-
-/** What else Redis says, as that it may not be asked or is still loading, is no answer. */
-function isAboutKey({ message }: Error): boolean {
-  return message.startsWith("WRONGTYPE") || /no such key/i.test(message);
 }
 
 function* chunksOf(keys: readonly JobKey[]): Generator<readonly JobKey[]> {

@@ -5,6 +5,7 @@ import type { SourceStatus } from "../protocol/source-status.ts";
 import { EventStreamSource } from "./event-stream-source.ts";
 import type { FactSink, Position } from "./fact.ts";
 import type { JobKey } from "./job-key.ts";
+import { JobList } from "./job-list.ts";
 import type { JobLogLines } from "./job-log-tail.ts";
 import { JobLogTail } from "./job-log-tail.ts";
 import type { JobReader } from "./job-reader.ts";
@@ -22,7 +23,7 @@ import type { PastFacts } from "./stream-history.ts";
 import { readPast } from "./stream-history.ts";
 import type { JobHash } from "./stream-queries.ts";
 import { StreamQueries } from "./stream-queries.ts";
-import { summarizeQueue } from "./summarize-queue.ts";
+import { summarizeQueues } from "./summarize-queues.ts";
 import { withPatience } from "./with-patience.ts";
 
 /** How long `start()` waits for Redis before it goes on without, and `close()` for what does not end by itself. */
@@ -42,6 +43,8 @@ export interface SourcesOptions {
 
 /** Which queues are read, and by what. Five Redis connections at most, one of them blocking. */
 export class Sources implements JobReader {
+  /** What there is to read of jobs that nobody watches. */
+  readonly jobs: JobList;
   #sink: SourcesSink = NO_SINK;
   readonly #logger: Logger;
   readonly #commands: RedisConnection;
@@ -82,6 +85,7 @@ export class Sources implements JobReader {
             logger,
           });
     this.#snapshots = new SnapshotReader(this.#commands, prefix);
+    this.jobs = new JobList(this.#commands, prefix);
     this.#counts = new QueueCounts({ connection: this.#commands, prefix, queues: () => this.queues, logger });
     this.#jobLogTail = new JobLogTail({
       connection,
@@ -233,13 +237,10 @@ export class Sources implements JobReader {
 
   /** How the attached queues stand, by what was counted last. */
   summaries(): QueueSummary[] {
-    // Both kinds are there of a queue that was taken over; the later one is the bridge's own.
-    const readers = new Map(
-      this.status().flatMap((row) => (row.queue !== null && row.kind !== "log-stream" ? [[row.queue, row]] : [])),
-    );
-    return this.queues.map((queue) => {
-      const eventsTotal = this.#eventStream.feed(queue)?.takenOf("events") ?? 0;
-      return summarizeQueue(queue, readers.get(queue), this.#counts.of(queue), eventsTotal);
+    return summarizeQueues(this.queues, {
+      sources: this.status(),
+      countOf: (queue) => this.#counts.of(queue),
+      eventsOf: (queue) => this.#eventStream.feed(queue)?.takenOf("events") ?? 0,
     });
   }
 

@@ -4,11 +4,12 @@ import { expect, test } from "vitest";
 import type { Administration } from "../../src/admin/administration.ts";
 import { Access } from "../../src/auth/access.ts";
 import type { ConnectionManager } from "../../src/connections/connection-manager.ts";
+import type { JobSource } from "../../src/http/job-routes.ts";
+import { jobDetailsSchema } from "../../src/http/job-schemas.ts";
 import { RefusalLog } from "../../src/http/refusal-log.ts";
-import type { RestRouterOptions } from "../../src/http/rest-router.ts";
 import { createRestRouter } from "../../src/http/rest-router.ts";
-import { snapshotSchema } from "../../src/http/schemas.ts";
 import type { SnapshotContent } from "../../src/protocol/snapshot.ts";
+import type { JobDetail } from "../../src/sources/job-detail.ts";
 import type { WidgetStore } from "../../src/widgets/widget-store.ts";
 import { call, expectProblem, listen, strict } from "./support.ts";
 
@@ -29,8 +30,30 @@ const SNAPSHOT: SnapshotContent = {
   children: { total: 3, done: 1 },
 };
 
-/** Serves the routes alone; answers their URL, and what was asked of `readJob`. */
-async function serveJobs(readJob: RestRouterOptions["readJob"], access: { adminToken?: string } = {}) {
+const DETAIL: JobDetail = {
+  data: { to: "ada", nested: [{}] },
+  dataBytes: 30,
+  stacktrace: ["Error: busy\n    at work (worker.js:7:1)"],
+  options: { attempts: 3, kl: 5 },
+  delayUntilMs: 1_700_000_000_000,
+  processedBy: "worker 1",
+};
+const WHOLE = {
+  ...SNAPSHOT,
+  data: DETAIL.data,
+  data_bytes: 30,
+  stacktrace: DETAIL.stacktrace,
+  options: DETAIL.options,
+  delay_until: "2023-11-14T22:13:20.000Z",
+  processed_by: "worker 1",
+};
+
+/** Serves the routes alone; answers their URL, and what was asked about which jobs. */
+async function serveJobs(
+  read: JobSource["read"],
+  access: { adminToken?: string } = {},
+  detail: JobSource["detail"] = async () => DETAIL,
+) {
   const asked: [queue: string, jobId: string][] = [];
   const logger = pino({ level: "silent" });
   const router = createRestRouter({
@@ -43,17 +66,20 @@ async function serveJobs(readJob: RestRouterOptions["readJob"], access: { adminT
     access: new Access({ allowedOrigins: [], allowedHosts: [], insecure: false, ...access }),
     refusals: new RefusalLog(logger),
     health: () => ({ status: "healthy", checks: {} }),
-    readJob: (queue, jobId) => {
-      asked.push([queue, jobId]);
-      return readJob(queue, jobId);
-    },
+    jobs: {
+      read: (queue: string, jobId: string) => {
+        asked.push([queue, jobId]);
+        return read(queue, jobId);
+      },
+      detail,
+    } as JobSource,
     logger,
   });
   const port = await listen(createServer((request, response) => router(request, response)));
   return { url: `http://127.0.0.1:${port}/ws/jobs`, asked };
 }
 
-test("a job is answered with its snapshot, and nothing else is in it", async () => {
+test("a job is answered with its snapshot and its details, and nothing else is in it", async () => {
   const { url, asked } = await serveJobs(async () => SNAPSHOT);
 
   const { status, headers, body } = await call(`${url}/emails/7`);
@@ -63,8 +89,8 @@ test("a job is answered with its snapshot, and nothing else is in it", async () 
     "content-type": "application/json; charset=utf-8",
     "cache-control": "no-store",
   });
-  expect(body).toEqual(SNAPSHOT);
-  expect(strict(snapshotSchema).parse(body)).toEqual(SNAPSHOT);
+  expect(body).toEqual(WHOLE);
+  expect(strict(jobDetailsSchema).parse(body)).toEqual(WHOLE);
   expect(asked).toEqual([["emails", "7"]]);
 });
 
@@ -112,10 +138,12 @@ test("a queue that is not attached is answered with 404, and that is said", asyn
 });
 
 test("while Redis does not answer that is said, and nothing of the error is shown", async () => {
-  const { url } = await serveJobs(() => Promise.reject(new Error("secret of the inside")));
-  const answer = await call(`${url}/emails/7`);
-  expect(expectProblem(answer, 503).detail).toContain("Redis does not answer");
-  expect(answer.text).not.toContain("secret");
+  const fail = () => Promise.reject(new Error("secret of the inside"));
+  for (const { url } of [await serveJobs(fail), await serveJobs(async () => SNAPSHOT, {}, fail)]) {
+    const answer = await call(`${url}/emails/7`);
+    expect(expectProblem(answer, 503).detail).toContain("Redis does not answer");
+    expect(answer.text).not.toContain("secret");
+  }
 });
 
 test.each(["a:b", "a".repeat(257)])("no queue can be called %s, and Redis is not asked", async (queue) => {

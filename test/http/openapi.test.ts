@@ -58,8 +58,10 @@ test("openapi.json names its version, and lists the routes under the base path",
     "delete /live/jobs/clients/{client_id}",
     "get /live/jobs/clients",
     "get /live/jobs/health",
+    "get /live/jobs/jobs",
     "get /live/jobs/jobs/{queue}/{id}",
     "get /live/jobs/openapi.json",
+    "get /live/jobs/queues",
     "get /live/jobs/stats",
     "get /live/jobs/stats/history",
     "post /live/jobs/send-message",
@@ -87,6 +89,10 @@ test("every documented path answers as documented, asked rightly and wrongly", a
     "get /ws/stats": [{}, { headers: { "x-forwarded-for": "192.0.2.1" } }],
     "get /ws/stats/history": [{}],
     "get /ws/clients": [{}, { headers: { host: "evil.example" } }],
+    "get /ws/queues": [{}],
+    "get /ws/jobs": [{}],
+    "get /ws/jobs?queue=other": [{}],
+    "get /ws/jobs?limit=0&state=none": [{}],
     "get /ws/jobs/emails/a%2Fb": [{}],
     "get /ws/jobs/emails/nothing": [{}],
     "get /ws/jobs/other/1": [{}],
@@ -98,7 +104,10 @@ test("every documented path answers as documented, asked rightly and wrongly", a
 
   for (const [route, calls] of Object.entries(requests)) {
     const [method = "", path = ""] = route.split(" ");
-    const documentedPath = path.replace(/clients\/.+/, "clients/{client_id}").replace(/jobs\/.+/, "jobs/{queue}/{id}");
+    const documentedPath = path
+      .replace(/\?.*/, "")
+      .replace(/clients\/.+/, "clients/{client_id}")
+      .replace(/jobs\/.+/, "jobs/{queue}/{id}");
     const operation = document.paths[documentedPath]?.[method];
     for (const request of calls) {
       const answer = await call(`http://127.0.0.1:${port}${path}`, { method: method.toUpperCase(), ...request });

@@ -1,0 +1,98 @@
+import type { ServerResponse } from "node:http";
+import type { Router } from "express";
+import { describeGiven, inputIssues } from "../input-issue.ts";
+import type { Logger } from "../logger.ts";
+import type { QueueSummary } from "../protocol/queue-summary.ts";
+import { LISTED_STATES } from "../protocol/queue-summary.ts";
+import type { SnapshotContent } from "../protocol/snapshot.ts";
+import type { JobDetail } from "../sources/job-detail.ts";
+import type { JobQuery, ListedJob } from "../sources/job-list.ts";
+import type { Slot } from "../sources/page-plan.ts";
+import { DEFAULT_LIMIT, readJobQuery } from "./job-query.ts";
+import { reportJob, reportListedJob } from "./job-reports.ts";
+import { encodePageCursor } from "./page-cursor.ts";
+import { refuseMethod, sendInvalid, sendJson, sendProblem } from "./problem.ts";
+import { queueNameSchema } from "./schemas.ts";
+
+/** What the routes ask about queues and jobs. All that is a promise rejects when Redis does not answer, but `count`. */
+export interface JobSource {
+  /** Counts the jobs of all queues, unless that was done just now. */
+  count(): Promise<void>;
+  /** The attached queues, with what was counted last. */
+  summaries(): QueueSummary[];
+  list(query: JobQuery): Promise<{ jobs: ListedJob[]; last: Slot | null }>;
+  /** How a job stands: null when there is none, undefined when its queue is not attached. */
+  read(queue: string, jobId: string): Promise<SnapshotContent | null | undefined>;
+  /** What a job was given and what it threw. */
+  detail(queue: string, jobId: string): Promise<JobDetail>;
+}
+
+export interface JobRoutesOptions {
+  jobs: JobSource;
+  logger: Logger;
+}
+
+/** Adds the routes that say how queues and jobs stand. */
+export function addJobRoutes(routes: Router, { jobs, logger }: JobRoutesOptions): void {
+  const sendUnanswered = (response: ServerResponse, error: unknown, asked: object): void => {
+    logger.debug({ err: error, ...asked }, "jobs could not be read");
+    sendProblem(response, { status: 503, detail: "Redis does not answer; ask again later" });
+  };
+
+  routes
+    .route("/queues")
+    .get(async (_request, response) => {
+      await jobs.count();
+      sendJson(response, 200, { queues: jobs.summaries() });
+    })
+    .all(refuseMethod("GET, HEAD"));
+
+  routes
+    .route("/jobs")
+    .get(async (request, response) => {
+      const read = readJobQuery(request.url.split("?", 2)[1] ?? "");
+      if ("issues" in read) return sendInvalid(response, read.issues);
+      const { queue, state: states = LISTED_STATES, limit = DEFAULT_LIMIT, after = null } = read.asked;
+      const attached = jobs.summaries().map((summary) => summary.queue);
+      if (queue !== undefined && !attached.includes(queue)) return sendUnknownJob(response, queue, undefined);
+      const queues = queue === undefined ? attached : [queue];
+      let page: Awaited<ReturnType<JobSource["list"]>>;
+      try {
+        page = await jobs.list({ queues, states, limit, after });
+      } catch (error) {
+        return sendUnanswered(response, error, { queue });
+      }
+      const next = page.last && encodePageCursor(page.last);
+      sendJson(response, 200, { jobs: page.jobs.map(reportListedJob), next });
+    })
+    .all(refuseMethod("GET, HEAD"));
+
+  routes
+    .route("/jobs/:queue/:id")
+    .get(async (request, response) => {
+      const { queue, id } = request.params;
+      const name = queueNameSchema.safeParse(queue);
+      if (!name.success) return sendInvalid(response, inputIssues(name.error, queue, "queue"));
+      let job: SnapshotContent | null | undefined;
+      let detail: JobDetail | null;
+      try {
+        job = await jobs.read(name.data, id);
+        detail = job ? await jobs.detail(name.data, id) : null;
+      } catch (error) {
+        return sendUnanswered(response, error, { queue, jobId: id });
+      }
+      if (job && detail) sendJson(response, 200, reportJob(job, detail));
+      else sendUnknownJob(response, name.data, job === null ? id : undefined);
+    })
+    .all(refuseMethod("GET, HEAD"));
+}
+
+/** Without an id the queue itself is not known. */
+function sendUnknownJob(response: ServerResponse, queue: string, jobId: string | undefined): void {
+  const isKnownQueue = jobId !== undefined;
+  const field = isKnownQueue ? "id" : "queue";
+  const expected = isKnownQueue ? `the id of a job in queue "${queue}"` : "the name of an attached queue";
+  const errors = [{ field, expected, given: describeGiven(jobId ?? queue) }];
+  const detail = isKnownQueue ? `queue "${queue}" has no job "${jobId}"` : `queue "${queue}" is not attached`;
+  sendProblem(response, { status: 404, detail, errors });
+}
