@@ -9,8 +9,6 @@ interface LinkProps {
   "aria-current"?: "page" | undefined;
   "aria-label"?: string;
   tabIndex?: number;
-  /** Names the row of a table that it is in. */
-  "data-row"?: number;
   children?: ComponentChildren;
 }
 

@@ -6,13 +6,13 @@ import { session } from "../../session.ts";
 import { TEXTS } from "../../texts.ts";
 import { useFrame } from "../../use-frame.ts";
 import { useMedia } from "../../use-media.ts";
+import { JobCells } from "./job-cells.tsx";
 import type { JobFilter } from "./job-filter.ts";
 import { isSearch, writeFilter } from "./job-filter.ts";
-import { JobLine } from "./job-line.tsx";
-import type { JobRow } from "./job-row.ts";
 import { JobsFeed } from "./jobs-feed.ts";
 import { JobsFoot } from "./jobs-foot.tsx";
 import { NoJobs } from "./no-jobs.tsx";
+import { FIRST_ROW_INDEX, useRowFocus } from "./use-row-focus.ts";
 import { useRowWindow } from "./use-row-window.ts";
 
 const { jobs: texts } = TEXTS;
@@ -47,7 +47,7 @@ export function JobsTable({ filter }: { filter: JobFilter }) {
   const rowHeight = useMedia(NARROW) ? TALL_ROW_HEIGHT : ROW_HEIGHT;
   const list = useRef<HTMLTableSectionElement>(null);
   const { first, end, newer } = useRowWindow(rows, subject, rowHeight, list, frame);
-  const focus = useFocusedRow(rows, rowHeight, list);
+  const focus = useRowFocus(rows.length, rowHeight, list);
 
   // Old jobs are read as one scrolls there. A search would read everything there is: for that one has to ask.
   const isAtEnd = end >= rows.length && feed.isBegun && !isSearch(filter) && feed.error === null;
@@ -63,21 +63,19 @@ export function JobsTable({ filter }: { filter: JobFilter }) {
         <tbody
           class="job-lines"
           ref={list}
-          style={{ height: `${rows.length * rowHeight}px` }}
+          style={{ paddingTop: `${first * rowHeight}px`, paddingBottom: `${(rows.length - end) * rowHeight}px` }}
           onKeyDown={focus.move}
-          onFocusIn={focus.note}
         >
           {rows.slice(first, end).map((row, offset) => (
-            <JobLine
-              key={row.key}
-              row={row}
-              view={row.view}
-              dueAt={row.dueAt}
-              hasStalled={row.hasStalled}
-              index={first + offset}
-              top={(first + offset) * rowHeight}
-              isTabStop={first + offset === tabStop}
-            />
+            <tr key={row.key} class="job-line" aria-rowindex={first + offset + FIRST_ROW_INDEX}>
+              <JobCells
+                row={row}
+                view={row.view}
+                dueAt={row.dueAt}
+                hasStalled={row.hasStalled}
+                isTabStop={first + offset === tabStop}
+              />
+            </tr>
           ))}
         </tbody>
       </table>
@@ -106,42 +104,4 @@ function Head() {
       </tr>
     </thead>
   );
-}
-
-/** Arrow keys go from row to row, also to those that are not drawn yet. */
-function useFocusedRow(rows: readonly JobRow[], rowHeight: number, list: { current: HTMLElement | null }) {
-  const index = useRef(0);
-  const wanted = useRef<number | null>(null);
-  const note = (event: FocusEvent) => {
-    const row = (event.target as HTMLElement).dataset.row;
-    if (row !== undefined) index.current = Number(row);
-  };
-  const move = (event: KeyboardEvent) => {
-    const next = targetOf(event.key, index.current, rows.length);
-    if (next === null) return;
-    event.preventDefault();
-    const place = list.current?.getBoundingClientRect();
-    const top = (place?.top ?? 0) + next * rowHeight;
-    const margin = 3 * rowHeight;
-    // A row under the head or beyond the window comes into sight first.
-    if (top < margin) scrollBy({ top: top - margin, behavior: "instant" });
-    if (top + rowHeight > innerHeight - margin)
-      scrollBy({ top: top + rowHeight + margin - innerHeight, behavior: "instant" });
-    wanted.current = next;
-    focusWanted();
-  };
-  const focusWanted = () => {
-    if (wanted.current === null) return;
-    const link = list.current?.querySelector<HTMLElement>(`[data-row="${wanted.current}"]`);
-    if (!link) return;
-    wanted.current = null;
-    link.focus({ preventScroll: true });
-  };
-  useEffect(focusWanted);
-  return { index: index.current, note, move };
-}
-
-function targetOf(key: string, index: number, count: number): number | null {
-  const target = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: count - 1 }[key];
-  return target === undefined || target < 0 || target >= count ? null : target;
 }

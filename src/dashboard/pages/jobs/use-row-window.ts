@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { OnceAFrame } from "../../once-a-frame.ts";
 import type { RowWindow } from "../../row-window.ts";
 import { windowOf } from "../../row-window.ts";
+import { rowIndexOf } from "./use-row-focus.ts";
 
 /** Any row that can be told from others. */
 interface Row {
@@ -78,10 +79,10 @@ function anchorOf(
   rowHeight: number,
   list: HTMLElement | null,
 ): Drawn["anchor"] {
-  const focused = list?.contains(document.activeElement) ? document.activeElement?.getAttribute("data-row") : null;
-  const index = scrollTop > 0 ? Math.floor(scrollTop / rowHeight) : Number(focused ?? Number.NaN);
-  const row = rows[index];
-  return row ? { row, index } : null;
+  const focused = list?.contains(document.activeElement) ? rowIndexOf(document.activeElement) : null;
+  const index = scrollTop > 0 ? Math.floor(scrollTop / rowHeight) : focused;
+  const row = rows[index ?? -1];
+  return row && index !== null ? { row, index } : null;
 }
 
 function stickyBottomOf(list: HTMLElement): number {

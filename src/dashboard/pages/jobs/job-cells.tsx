@@ -15,38 +15,28 @@ import type { JobRow } from "./job-row.ts";
 
 const { jobs: texts } = TEXTS;
 
-interface JobLineProps {
+interface JobCellsProps {
   row: JobRow;
   /** These are the row's own, as it changes in place: what is compared must be handed over. */
   view: JobView;
   dueAt: string | null;
   hasStalled: boolean;
-  index: number;
-  /** Pixels from the top of the table to the row. */
-  top: number;
   isTabStop: boolean;
 }
 
-/** One row of the table. Drawn again only if something it shows has changed. */
-export class JobLine extends Component<JobLineProps> {
-  override shouldComponentUpdate(next: JobLineProps): boolean {
-    const { view, index, top, isTabStop, dueAt, hasStalled } = this.props;
-    return (
-      view !== next.view ||
-      index !== next.index ||
-      top !== next.top ||
-      isTabStop !== next.isTabStop ||
-      dueAt !== next.dueAt ||
-      hasStalled !== next.hasStalled
-    );
+/** The cells of one row. Drawn again only if something they show has changed, not as rows come and go above. */
+export class JobCells extends Component<JobCellsProps> {
+  override shouldComponentUpdate(next: JobCellsProps): boolean {
+    const { view, isTabStop, dueAt, hasStalled } = this.props;
+    return view !== next.view || isTabStop !== next.isTabStop || dueAt !== next.dueAt || hasStalled !== next.hasStalled;
   }
 
   override render() {
-    const { row, view, index, top, isTabStop, dueAt, hasStalled } = this.props;
+    const { row, view, isTabStop, dueAt, hasStalled } = this.props;
     const { percent, step } = readProgress(view.progress);
     const isActive = view.state === "active";
     return (
-      <tr class="job-line" aria-rowindex={index + 2} style={{ transform: `translateY(${top}px)` }}>
+      <>
         <td class="job-state">
           <StateBadge state={view.state} />
           {hasStalled && !isFinished(view) && (
@@ -57,7 +47,7 @@ export class JobLine extends Component<JobLineProps> {
           {view.isStale && <Badge tone="warn">{texts.stale}</Badge>}
         </td>
         <td class="job-name">
-          <Link to={jobPath(row.queue, row.id)} class="job-link" tabIndex={isTabStop ? 0 : -1} data-row={index}>
+          <Link to={jobPath(row.queue, row.id)} class="job-link" tabIndex={isTabStop ? 0 : -1}>
             <span class="truncate">{view.name?.trim() || texts.unnamed}</span>
             <span class="job-id">#{row.id}</span>
           </Link>
@@ -85,7 +75,7 @@ export class JobLine extends Component<JobLineProps> {
         <td class="job-took">
           <Took view={view} dueAt={dueAt} />
         </td>
-      </tr>
+      </>
     );
   }
 }
