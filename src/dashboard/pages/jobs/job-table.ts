@@ -23,7 +23,8 @@ export interface TableObserver {
  * changes one row in place, and nothing is ever sorted as a whole but a page.
  */
 export class JobTable {
-  readonly #maxRows: number;
+  /** Rows held at most, but for some more that are let go together. */
+  readonly maxRows: number;
   readonly #observer: TableObserver;
   readonly #rows = new Map<string, JobRow>();
   /** The oldest first, so that new jobs come last. */
@@ -40,7 +41,7 @@ export class JobTable {
 
   constructor(observer: TableObserver, { maxRows = 10_000 } = {}) {
     this.#observer = observer;
-    this.#maxRows = maxRows;
+    this.maxRows = maxRows;
   }
 
   /** How many rows are held. */
@@ -50,7 +51,7 @@ export class JobTable {
 
   /** Whether rows had to be let go, so that older jobs are not to be had here. */
   get isFull(): boolean {
-    return this.#hasLetGo || this.size >= this.#maxRows;
+    return this.#hasLetGo || this.size >= this.maxRows;
   }
 
   /** The rows that pass the filter, the newest first. The same array as long as none comes or goes. */
@@ -92,7 +93,7 @@ export class JobTable {
     if (!isChanged) return;
     this.#place(row, held !== undefined);
     this.#settle(row, wasShown);
-    if (this.size > this.#maxRows + LET_GO_AT_ONCE) this.#letGo();
+    if (this.size > this.maxRows + LET_GO_AT_ONCE) this.#letGo();
   }
 
   /**
@@ -117,7 +118,7 @@ export class JobTable {
       const key = jobTopic(job.queue, job.id);
       if ((this.#removed.get(key) ?? 0) > since) continue;
       const held = this.#rows.get(key);
-      if (!held && this.size >= this.#maxRows) continue;
+      if (!held && this.size >= this.maxRows) continue;
       const row = held ?? new JobRow(job.queue, job.id, Date.parse(job.added_at ?? "") || 0);
       const wasShown = row.isShown;
       row.read(job, { isOlder: row.heardAt > since });
@@ -183,7 +184,7 @@ export class JobTable {
       () => true,
     ];
     for (const isWanted of kinds) {
-      let left = this.size - this.#maxRows;
+      let left = this.size - this.maxRows;
       if (left <= 0) break;
       this.#order = this.#order.filter((row) => {
         if (left <= 0 || !isWanted(row)) return true;

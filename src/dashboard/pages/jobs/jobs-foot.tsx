@@ -1,6 +1,5 @@
 import { formatCount } from "../../format.ts";
 import { Button } from "../../parts/button.tsx";
-import { RequestError } from "../../request-error.ts";
 import { TEXTS } from "../../texts.ts";
 import type { JobsFeed } from "./jobs-feed.ts";
 
@@ -19,7 +18,7 @@ export function JobsFoot({ feed }: { feed: JobsFeed }) {
           error === null &&
           isBegun &&
           !hasMore &&
-          (table.isFull ? texts.full(formatCount(table.size)) : texts.allLoaded)}
+          (table.isFull ? texts.full(formatCount(table.maxRows)) : texts.allLoaded)}
       </span>
       {!isReading && (error !== null || (hasMore && isBegun)) && (
         <Button onClick={() => feed.readOn()}>{error === null ? texts.loadMore : texts.retry}</Button>
@@ -29,5 +28,5 @@ export function JobsFoot({ feed }: { feed: JobsFeed }) {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof RequestError || error instanceof Error ? error.message : `${error}`;
+  return error instanceof Error ? error.message : `${error}`;
 }
