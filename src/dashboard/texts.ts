@@ -1,4 +1,4 @@
-/** Every text of the dashboard, by page. */
+/** Every text of the dashboard, by page: in one file, however long, so that they can be read and translated in one go. */
 export const TEXTS = {
   app: {
     name: "bullcast",
@@ -219,7 +219,7 @@ export const TEXTS = {
     way: "Where this job is",
     back: "Jobs",
     copyLink: "Copy link",
-    copyId: "Copy the job's ID",
+    copyId: "Copy the job's id",
     parent: (queue: string, id: string) => `Child of ${queue} #${id}`,
     facts: {
       queue: "Queue",
