@@ -88,6 +88,7 @@ export class Bridge {
     });
     const health = () => this.health();
     this.#administration = new Administration({
+      version: VERSION,
       manager: this.#manager,
       health,
       sources: () => this.#sources.status(),
@@ -110,7 +111,15 @@ export class Bridge {
       detail: (queue, jobId) => this.#sources.jobs.detail({ queue, jobId }),
     };
     const administration = this.#administration;
-    this.router = createRestRouter({ ...http, version: VERSION, administration, health, jobs, widgets: this.widgets });
+    const about = {
+      version: VERSION,
+      read_only: settings.readOnly,
+      insecure: settings.insecure,
+      needs_token: settings.adminToken !== undefined,
+      base_path: basePath,
+      prefix,
+    };
+    this.router = createRestRouter({ ...http, about, administration, health, jobs, widgets: this.widgets });
     for (const queue of settings.queues) this.attachQueue(queue);
   }
 

@@ -73,6 +73,7 @@ const bridgeShape = {
     .describe("host names such as bridge.internal: no scheme, no port"),
   insecure: flag(false),
   trustProxy: flag(false),
+  readOnly: flag(false),
   enableHeartbeat: flag(true),
   heartbeatInterval: seconds(30),
   heartbeatTimeout: seconds(60),
@@ -104,7 +105,7 @@ export type BridgeSettings = z.output<typeof bridgeSchema>;
 export type ServerSettings = z.output<typeof serverSchema>;
 
 /** Settings that are planned but not there yet: naming one stops the start, as nothing set may be ignored. */
-const NOT_YET: readonly string[] = ["cluster", "readOnly", "authorize"];
+const NOT_YET: readonly string[] = ["cluster", "authorize"];
 const SECRETS: readonly string[] = ["adminToken"];
 
 type SettingName = keyof typeof serverShape;
@@ -124,6 +125,7 @@ export const ENVIRONMENT: Readonly<
   allowedHosts: { variable: "BULLCAST_ALLOWED_HOSTS", holds: "list" },
   insecure: { variable: "BULLCAST_INSECURE", holds: "boolean" },
   trustProxy: { variable: "BULLCAST_TRUST_PROXY", holds: "boolean" },
+  readOnly: { variable: "BULLCAST_READ_ONLY", holds: "boolean" },
   enableHeartbeat: { variable: "BULLCAST_ENABLE_HEARTBEAT", holds: "boolean" },
   heartbeatInterval: { variable: "BULLCAST_HEARTBEAT_INTERVAL", holds: "number" },
   heartbeatTimeout: { variable: "BULLCAST_HEARTBEAT_TIMEOUT", holds: "number" },

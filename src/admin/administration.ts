@@ -7,16 +7,19 @@ import type { SourceStatus } from "../protocol/source-status.ts";
 import type { Topic } from "../protocol/topic.ts";
 import { CLIENTS_TOPIC, STATS_TOPIC } from "../protocol/topic.ts";
 import { ClientWatch } from "./client-watch.ts";
+import { writeMetrics } from "./metrics.ts";
+import { processMetrics } from "./process-metrics.ts";
 import { StatsRecorder } from "./stats-recorder.ts";
 import { reportStats } from "./stats-report.ts";
 
 /** How often figures are taken, and told to those who watch. */
 const INTERVAL_MS = 1000;
 
-/** Most queues in one message, so that it fits into an outbox whatever is attached. */
+/** Most queues in one message, so that it fits into an outbox whatever is attached; and in one page of metrics. */
 const MAX_LISTED_QUEUES = 500;
 
 export interface AdministrationOptions {
+  version: string;
   manager: ConnectionManager;
   health: () => Health;
   sources: () => SourceStatus[];
@@ -61,6 +64,17 @@ export class Administration implements KeptMessages {
     return { interval_ms: INTERVAL_MS, samples: this.#recorder.samples };
   }
 
+  /** What `GET /ws/metrics` answers, after the jobs have been counted; resolves also when Redis does not answer. */
+  async metrics(): Promise<{ text: string; contentType: string }> {
+    const { version, manager, health, countJobs } = this.#options;
+    await countJobs();
+    const { listed, sources } = this.#listQueues();
+    const { statistics } = manager;
+    const stats = reportStats(statistics, manager.outboxes, sources);
+    const page = writeMetrics({ version, statistics, stats, health: health(), queues: listed });
+    return { text: `${await page.text()}\n${await processMetrics()}`, contentType: page.contentType };
+  }
+
   /** Whoever subscribes to `stats` is sent the newest figures at once; null for topics that are not of this. */
   subscribed(topic: Topic): KeptMessage[] | null {
     if (topic === STATS_TOPIC) {
@@ -86,19 +100,31 @@ export class Administration implements KeptMessages {
   #statsMessage(): WebSocketMessage | null {
     const sample = this.#recorder.latest;
     if (!sample) return null;
-    const { uptime_seconds, connections, messages, heartbeat, sources } = this.stats;
-    const queues = this.#options.queues();
-    const listed = queues.slice(0, MAX_LISTED_QUEUES);
-    const names = new Set(listed.map(({ queue }) => queue));
+    const { manager, health } = this.#options;
+    const { listed, total, sources } = this.#listQueues();
+    const { uptime_seconds, connections, messages, heartbeat } = reportStats(
+      manager.statistics,
+      manager.outboxes,
+      sources,
+    );
     const content: StatsContent = {
       ...sample,
       uptime_seconds,
       totals: { connections, messages, heartbeat },
-      health: this.#options.health(),
-      sources: sources.filter(({ queue }) => queue === null || names.has(queue)),
+      health: health(),
+      sources,
       queues: listed,
-      queues_total: queues.length,
+      queues_total: total,
     };
     return new WebSocketMessage({ type: "stats", content });
+  }
+
+  /** As many queues as are listed, and the sources that are theirs or nobody's. */
+  #listQueues(): { listed: QueueSummary[]; total: number; sources: SourceStatus[] } {
+    const queues = this.#options.queues();
+    const listed = queues.slice(0, MAX_LISTED_QUEUES);
+    const names = new Set(listed.map(({ queue }) => queue));
+    const sources = this.#options.sources().filter(({ queue }) => queue === null || names.has(queue));
+    return { listed, total: queues.length, sources };
   }
 }

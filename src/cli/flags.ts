@@ -48,6 +48,11 @@ const SERVE_FLAGS: Readonly<Record<string, ServeFlag>> = {
     argument: "LEVEL",
     help: "trace, debug, info, warn, error, fatal, silent (LOG_LEVEL; info)",
   },
+  "read-only": {
+    setting: "readOnly",
+    argument: null,
+    help: "send nothing and disconnect nobody over REST (BULLCAST_READ_ONLY)",
+  },
   insecure: { setting: "insecure", argument: null, help: "serve everybody who can reach the port (BULLCAST_INSECURE)" },
 };
 

@@ -4,6 +4,7 @@ import { LISTED_STATES } from "../protocol/queue-summary.ts";
 import { DEFAULT_LIMIT, MAX_LIMIT } from "./job-query.ts";
 import { jobDetailsSchema, jobPageSchema, queuesSchema } from "./job-schemas.ts";
 import {
+  aboutSchema,
   clientIdSchema,
   clientsSchema,
   healthSchema,
@@ -13,6 +14,7 @@ import {
   sentSchema,
   statsHistorySchema,
   statsSchema,
+  tokenNeededSchema,
 } from "./schemas.ts";
 
 function json(schema: z.ZodType, contentType = "application/json"): object {
@@ -118,6 +120,21 @@ export function openApiDocument(basePath: string, version: string): object {
             503: answer("Unhealthy", healthSchema),
             ...problems(),
           },
+        },
+      },
+      [`${basePath}/metrics`]: {
+        get: {
+          summary: "Figures in Prometheus' text format, those of the process included",
+          responses: {
+            200: { description: "Metrics", content: { "text/plain": { schema: { type: "string" } } } },
+            ...problems(),
+          },
+        },
+      },
+      [`${basePath}/about`]: {
+        get: {
+          summary: "What this bridge is and allows; without the admin token only that it is needed",
+          responses: { 200: answer("About", z.union([aboutSchema, tokenNeededSchema])), ...problems() },
         },
       },
       [`${basePath}/openapi.json`]: {

@@ -9,7 +9,7 @@ import { InvalidMessageError } from "../errors.ts";
 import type { InputIssue } from "../input-issue.ts";
 import { inputIssues } from "../input-issue.ts";
 import type { Logger } from "../logger.ts";
-import type { Health } from "../protocol/admin.ts";
+import type { About, Health } from "../protocol/admin.ts";
 import type { WidgetStore } from "../widgets/widget-store.ts";
 import { serveBrowserFile } from "./browser-files.ts";
 import type { JobSource } from "./job-routes.ts";
@@ -19,6 +19,7 @@ import { servePart } from "./part-page.ts";
 import { refuseMethod, sendInvalid, sendJson, sendProblem } from "./problem.ts";
 import type { RefusalLog } from "./refusal-log.ts";
 import { clientIdSchema, MAX_BODY_BYTES, sendMessageSchema } from "./schemas.ts";
+import { serveAbout } from "./serve-about.ts";
 import { serveDashboard } from "./serve-dashboard.ts";
 
 /** Serves a request, or passes it on when it is for somebody else; without `next` it answers 404 itself. */
@@ -30,7 +31,7 @@ export type RequestHandler = (
 
 export interface RestRouterOptions {
   basePath: string;
-  version: string;
+  about: About;
   manager: ConnectionManager;
   access: Access;
   refusals: RefusalLog;
@@ -47,7 +48,7 @@ export interface RestRouterOptions {
  */
 export function createRestRouter(options: RestRouterOptions): RequestHandler {
   const { basePath, manager, administration, access, refusals, logger } = options;
-  const openApi = openApiDocument(basePath, options.version);
+  const openApi = openApiDocument(basePath, options.about.version);
   const routes = express.Router({ caseSensitive: true });
 
   // For pages of the application: these have rules of their own on who is served.
@@ -60,6 +61,7 @@ export function createRestRouter(options: RestRouterOptions): RequestHandler {
     .route("/widgets/:id/:part")
     .get((request, response) => sendPart(request, response, request.params.id, request.params.part))
     .all(refuseMethod("GET, HEAD"));
+  routes.route("/about").get(serveAbout(options)).all(refuseMethod("GET, HEAD"));
 
   routes.use((request, response, next) => {
     const refusal = access.refuseRest(request);
@@ -79,6 +81,18 @@ export function createRestRouter(options: RestRouterOptions): RequestHandler {
     const clients = [...manager.connections].map(reportClient);
     sendJson(response, 200, { total: clients.length, clients });
   });
+  routes
+    .route("/metrics")
+    .get(async (_request, response) => {
+      const { text, contentType } = await administration.metrics();
+      response.writeHead(200, {
+        "content-type": contentType,
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+      });
+      response.end(text);
+    })
+    .all(refuseMethod("GET, HEAD"));
   get("/openapi.json", (response) => sendJson(response, 200, openApi));
   get("/health", (response) => {
     const health = options.health();
@@ -87,9 +101,16 @@ export function createRestRouter(options: RestRouterOptions): RequestHandler {
 
   addJobRoutes(routes, options);
 
+  const refuseReadOnly = (_request: IncomingMessage, response: ServerResponse, next: () => void) => {
+    if (!options.about.read_only) return next();
+    const detail =
+      "this bridge only shows: `readOnly` (BULLCAST_READ_ONLY, --read-only) is set, so nothing is sent and nobody disconnected";
+    sendProblem(response, { status: 403, detail });
+  };
+
   routes
     .route("/clients/:client_id")
-    .delete((request, response) => {
+    .delete(refuseReadOnly, (request, response) => {
       const clientId = clientIdSchema.safeParse(request.params.client_id);
       if (!clientId.success) {
         const [issue] = inputIssues(clientId.error, request.params.client_id, "client_id");
@@ -103,7 +124,7 @@ export function createRestRouter(options: RestRouterOptions): RequestHandler {
 
   routes
     .route("/send-message")
-    .post(requireJson, express.json({ limit: MAX_BODY_BYTES, strict: false }), (request, response) => {
+    .post(refuseReadOnly, requireJson, express.json({ limit: MAX_BODY_BYTES, strict: false }), (request, response) => {
       const body = sendMessageSchema.safeParse(request.body);
       if (!body.success) return sendInvalid(response, inputIssues(body.error, request.body, "body"));
       const { client_id: clientId, meta = {}, ...message } = body.data;

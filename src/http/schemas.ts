@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { QUEUE_NAME_PATTERN } from "../handed-in.ts";
-import type { ClientReport, Health, Stats, StatsHistory } from "../protocol/admin.ts";
+import type { About, ClientReport, Health, Stats, StatsHistory } from "../protocol/admin.ts";
 import { CLIENT_ID_PATTERN } from "../protocol/client-message.ts";
 import { CUSTOM_TYPE_FORM, CUSTOM_TYPE_PATTERN, isProtocolType } from "../protocol/message.ts";
 import { JOB_STATES } from "../protocol/snapshot.ts";
@@ -137,6 +137,18 @@ export const healthSchema = z.object({
   status: healthStatusSchema,
   checks: z.record(z.string(), z.object({ status: healthStatusSchema, reason: z.string().optional() })),
 }) satisfies z.ZodType<Health>;
+
+export const aboutSchema = z.object({
+  version: z.string(),
+  read_only: z.boolean().describe("Whether nothing can be sent and nobody disconnected."),
+  insecure: z.boolean().describe("Whether everybody is served who can reach the port."),
+  needs_token: z.boolean().describe("Whether there is an admin token."),
+  base_path: z.string(),
+  prefix: z.string().describe("BullMQ's key prefix."),
+}) satisfies z.ZodType<About>;
+
+/** What whoever comes without the admin token is told. */
+export const tokenNeededSchema = z.strictObject({ needs_token: z.literal(true) });
 
 export const problemSchema = z.object({
   type: z.string(),

@@ -79,6 +79,20 @@ export interface StatsContent extends StatsSample {
   queues_total: number;
 }
 
+/** What `GET /ws/about` answers to whoever may use the other routes. */
+export interface About {
+  version: string;
+  /** Whether nothing can be sent and nobody disconnected over REST. */
+  read_only: boolean;
+  /** Whether everybody is served who can reach the port. */
+  insecure: boolean;
+  /** Whether there is an admin token. */
+  needs_token: boolean;
+  base_path: string;
+  /** BullMQ's key prefix. */
+  prefix: string;
+}
+
 /** A connection as `GET /ws/clients`, `client_connected` and `client_updated` show it. */
 export interface ClientReport {
   client_id: string;

@@ -102,7 +102,7 @@ test("several settings that cannot be used are all listed at once, with what was
     BULLCAST_HEARTBEAT_TIMEOUT: "30",
     BULLCAST_MAX_QUEUE_SIZE: "many",
     BULLCAST_ALLOWED_ORIGINS: "https://app.example.com/path",
-    BULLCAST_READ_ONLY: "true",
+    BULLCAST_CLUSTER: "true",
     BULLCAST_ADMIN_TOKEN: "with a space",
   };
   const args = ["--redis", "http://ann:hunter2@127.0.0.1", "--port", "70000", "--queue", "a:b", "--base-path", "ws/"];
@@ -124,7 +124,7 @@ test("several settings that cannot be used are all listed at once, with what was
       ["maxQueueSize", "BULLCAST_MAX_QUEUE_SIZE"],
       ["allowedOrigins", "BULLCAST_ALLOWED_ORIGINS"],
       ["heartbeatTimeout", "BULLCAST_HEARTBEAT_TIMEOUT"],
-      ["readOnly", undefined],
+      ["cluster", undefined],
     ]),
   );
   expect(named).toHaveLength(10);

@@ -58,7 +58,14 @@ async function serveJobs(
   const logger = pino({ level: "silent" });
   const router = createRestRouter({
     basePath: "/ws",
-    version: "1.0.0",
+    about: {
+      version: "1.0.0",
+      read_only: false,
+      insecure: false,
+      needs_token: access.adminToken !== undefined,
+      base_path: "/ws",
+      prefix: "bull",
+    },
     // No route of jobs asks these.
     manager: {} as ConnectionManager,
     administration: {} as Administration,

@@ -34,6 +34,7 @@ describe("the library's settings", () => {
       allowedHosts: [],
       insecure: false,
       trustProxy: false,
+      readOnly: false,
       enableHeartbeat: true,
       heartbeatInterval: 30,
       heartbeatTimeout: 60,
@@ -92,6 +93,7 @@ describe("the library's settings", () => {
     { name: "allowedHosts", bad: ["https://a.example"], given: '["https://a.example"]' },
     { name: "insecure", bad: 1, given: "1" },
     { name: "trustProxy", bad: "loopback", given: '"loopback"' },
+    { name: "readOnly", bad: "no", given: '"no"' },
     { name: "enableHeartbeat", bad: "false", given: '"false"' },
     { name: "heartbeatInterval", bad: 0, given: "0" },
     { name: "heartbeatTimeout", bad: 100_000, given: "100000" },
@@ -164,7 +166,7 @@ describe("the library's settings", () => {
     ]);
   });
 
-  it.each([{ readOnly: true }, { cluster: true }])(
+  it.each([{ authorize: () => true }, { cluster: true }])(
     "that this version does not have yet are not ignored: %j",
     (given) => {
       expect(refusedOptions(given).issues).toMatchObject([
@@ -228,6 +230,7 @@ describe("the environment", () => {
       BULLCAST_ALLOWED_HOSTS: "bridge.internal",
       BULLCAST_INSECURE: "yes",
       BULLCAST_TRUST_PROXY: "on",
+      BULLCAST_READ_ONLY: "true",
       BULLCAST_ENABLE_HEARTBEAT: "false",
       BULLCAST_HEARTBEAT_INTERVAL: "5",
       BULLCAST_HEARTBEAT_TIMEOUT: "7.5",
@@ -253,6 +256,7 @@ describe("the environment", () => {
       allowedHosts: ["bridge.internal"],
       insecure: true,
       trustProxy: true,
+      readOnly: true,
       enableHeartbeat: false,
       heartbeatInterval: 5,
       heartbeatTimeout: 7.5,
@@ -316,7 +320,7 @@ describe("the environment", () => {
     ]);
   });
 
-  it.each(["BULLCAST_READ_ONLY", "BULLCAST_CLUSTER"])(
+  it.each(["BULLCAST_AUTHORIZE", "BULLCAST_CLUSTER"])(
     "is not ignored when it holds %s, which this version does not have yet",
     (variable) => {
       expect(refusedEnvironment({ [variable]: "1" }).issues).toMatchObject([

@@ -1,0 +1,18 @@
+import { collectDefaultMetrics, Registry } from "prom-client";
+
+/** How often the lag of the event loop is measured, ms; each time wakes the process. */
+const LAG_RESOLUTION_MS = 50;
+
+let registry: Registry | undefined;
+
+/**
+ * Prometheus' usual metrics of a Node process. There is one process, however many bridges are in it, and what they need
+ * runs on for as long as it does: so they begin with the first that asks.
+ */
+export function processMetrics(): Promise<string> {
+  if (!registry) {
+    registry = new Registry();
+    collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_RESOLUTION_MS });
+  }
+  return registry.metrics();
+}
