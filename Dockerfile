@@ -25,7 +25,6 @@ COPY --from=build /app/dist dist
 # The sample workers, for docker-compose.yml.
 COPY --from=build /app/workers/build workers/build
 COPY package.json ./
-COPY public public
 RUN chmod +x dist/cli/main.js && ln -s /app/dist/cli/main.js /usr/local/bin/bullcast
 USER node
 EXPOSE 3939

@@ -1,4 +1,4 @@
-// `npm run demo`: Redis, the bridge, three sample workers and a producer, with one page to look at.
+// `npm run demo`: Redis, the bridge, three sample workers and a producer, and the dashboard to look at.
 // The only thing that stays after it ends is what it wrote to a Redis that REDIS_URL named.
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
@@ -21,12 +21,12 @@ const ERROR_LEVEL = 50;
 const HELP = `Usage: npm run demo -- [--verbose] [--help]
 
 Starts a Redis of its own, the bridge, three sample workers and a producer of jobs, each a process,
-and prints the address of the page that shows the jobs. Installs and builds what is missing.
+and prints the address of the dashboard. Installs and builds what is missing.
 
   --verbose   show what the processes log, not only their errors
   --help      show this text
 
-  PORT        port of the page; default ${DEFAULT_PORT}; another free one if it is taken
+  PORT        port of the dashboard; default ${DEFAULT_PORT}; another free one if it is taken
   REDIS_URL   use this Redis instead; only keys under the prefix "bullcast-demo" are touched
   NO_COLOR    no colours
 
@@ -234,21 +234,20 @@ class Demo {
   #announce(port, redis) {
     this.#mustGoOn();
     const out = process.stdout;
-    const page = `http://127.0.0.1:${port}/`;
-    const health = `http://127.0.0.1:${port}${process.env.BULLCAST_BASE_PATH || "/ws"}/health`;
-    const row = (name, text) => `  ${paint(out, "dim", name.padEnd(9))}${text}`;
+    const base = `http://127.0.0.1:${port}${process.env.BULLCAST_BASE_PATH || "/ws"}`;
+    const row = (name, text) => `  ${paint(out, "dim", name.padEnd(11))}${text}`;
     out.write(
       [
         "",
         `  ${paint(out, "bold", "bullcast is running")}`,
         "",
-        row("Page", paint(out, "bold", paint(out, "cyan", page))),
-        row("Health", health),
+        row("Dashboard", paint(out, "bold", paint(out, "cyan", `${base}/dashboard/`))),
+        row("Health", `${base}/health`),
         row("Redis", redis),
         row("Queues", QUEUES.join(", ")),
         row("Workers", WORKERS.join(", ")),
         "",
-        "  Open the page in a browser. Ctrl-C stops everything.",
+        "  Open the dashboard in a browser. Ctrl-C stops everything.",
         "",
         "",
       ].join("\n"),

@@ -11,7 +11,6 @@ import { maskUrl, parseServerSettings, readEnvironment } from "../config.ts";
 import { describeError, RedisConnection } from "../sources/redis-connections.ts";
 import { StreamQueries } from "../sources/stream-queries.ts";
 import { UsageError } from "./flags.ts";
-import { createPageHandler } from "./page.ts";
 
 const DEFAULT_REDIS_URL = "redis://127.0.0.1:6379";
 /** How long to look for queues to suggest. */
@@ -33,10 +32,12 @@ export async function serve(flags: Record<string, unknown>): Promise<void> {
   const { host, port, logLevel, ...bridgeOptions } = settings;
   const logger = createLogger(logLevel);
   const bridge = createBridge({ ...bridgeOptions, logger });
-  const page = createPageHandler(settings.basePath);
+  // Relative, so that it holds below whatever path a proxy puts all of this.
+  const dashboard = `${settings.basePath.slice(1)}/dashboard/`;
   const server = createServer((request, response) => {
     const [path] = (request.url ?? "/").split("?", 1);
-    if (path === "/" && (request.method === "GET" || request.method === "HEAD")) page(request, response);
+    const isRead = request.method === "GET" || request.method === "HEAD";
+    if (path === "/" && isRead) response.writeHead(302, { location: dashboard, "cache-control": "no-store" }).end();
     else bridge.router(request, response);
   });
   bridge.attach(server);

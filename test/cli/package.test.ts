@@ -71,14 +71,15 @@ test("the tarball holds what runs and what is read, and nothing else", async () 
       "docs/WIDGETS.md",
       "dist/browser/client.js",
       "dist/browser/client.css",
-      "public/index.html",
+      "dist/dashboard/index.html",
     ]),
   );
+  for (const end of ["js", "js.br", "js.gz", "css", "css.br", "css.gz"]) {
+    expect(files).toContainEqual(expect.stringMatching(`^dist/dashboard/assets/dashboard-\\w+\\.${end}$`));
+  }
   expect(files).toEqual(expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/cli/main.js"]));
   expect(
-    files.filter(
-      (file) => !/^(dist|public)\/|^[^/]+$|^docs\/(GUARANTEES|PERFORMANCE|PROTOCOL|WIDGETS)\.md$/.test(file),
-    ),
+    files.filter((file) => !/^dist\/|^[^/]+$|^docs\/(GUARANTEES|PERFORMANCE|PROTOCOL|WIDGETS)\.md$/.test(file)),
   ).toEqual([]);
   expect(files.filter((file) => /test|\.env|(?<!\.d)\.ts$/.test(file))).toEqual([]);
 });
@@ -99,7 +100,11 @@ test("the installed program shows a job", async () => {
   const { id } = await queue.add("welcome", {});
 
   expect((await viewer.next("task_added")).meta).toMatchObject({ queue: "emails", task_id: id, name: "welcome" });
-  expect(await (await fetch(`${origin}/`)).text()).toMatch(/^<!doctype html>/i);
+  const page = await fetch(`${origin}/`);
+  expect(page.url).toBe(`${origin}/ws/dashboard/`);
+  const [asset = ""] = /assets\/[\w-]+\.js/.exec(await page.text()) ?? [];
+  const script = await fetch(new URL(asset, page.url));
+  expect([script.status, script.headers.get("content-encoding")]).toEqual([200, "br"]);
 });
 
 test("the installed library and the workers' side load and do their work", async () => {

@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import express from "express";
 import { expect, test } from "vitest";
+import { startNginx } from "../support/nginx.ts";
 import { call, exchange, expectProblem, express4, listen, makeBridge, mount, mountBridge } from "./support.ts";
 
 /** Names of the page's assets, by how they end. */
@@ -234,4 +235,22 @@ test("a server that takes the paths before it hands them on gets the same page",
   expect(new URL(headers.location ?? "", `${base}/dashboard`).href).toBe(`${base}/dashboard/`);
   const { text } = await call(`${base}/dashboard/jobs/emails/1`);
   expect(resolve(`${base}/dashboard/jobs/emails/1`, text, ".")).toBe(`${base}/dashboard/`);
+});
+
+test("behind a proxy that puts it below another path the page finds its assets, and its host", async () => {
+  const { port } = await mountBridge();
+  const proxy = await startNginx(
+    `location /bull/ { proxy_pass http://127.0.0.1:${port}/; proxy_set_header Host $http_host; gzip on; }`,
+  );
+  const base = `http://127.0.0.1:${proxy}/bull/ws`;
+  const { headers } = await call(`${base}/dashboard`);
+  expect(new URL(headers.location ?? "", `${base}/dashboard`).href).toBe(`${base}/dashboard/`);
+  const [name = ""] = await readAssets(base);
+  const page = await call(`${base}/dashboard/jobs/emails/1`);
+  expect(page.headers["content-security-policy"]).toContain(`ws://127.0.0.1:${proxy}`);
+  const asset = resolve(`${base}/dashboard/jobs/emails/1`, page.text, `assets/${name}`);
+  expect(asset).toBe(`${base}/dashboard/assets/${name}`);
+  const { status, bytes } = await call(asset, { headers: { "accept-encoding": "br" } });
+  expect(status).toBe(200);
+  expect(brotliDecompressSync(bytes).length).toBeGreaterThan(1000);
 });
