@@ -74,7 +74,9 @@ function Banners() {
   const refusal = connection.refusal.value;
   return (
     <>
-      {session.about?.insecure && <Banner tone="warn">{TEXTS.app.insecure}</Banner>}
+      {session.about?.insecure && (
+        <Banner tone="warn">{session.isReadOnly ? TEXTS.app.insecureReadOnly : TEXTS.app.insecure}</Banner>
+      )}
       {refusal && (
         <Banner tone="bad">
           {TEXTS.app.disconnected(refusal.reason ?? refusal.message)}
