@@ -23,8 +23,10 @@ export const TEXTS = {
     },
     readOnly: "Read-only",
     readOnlyHint: "The bridge takes no orders: it was started with readOnly.",
-    insecure: "Insecure mode: everybody who reaches this address sees all jobs and may act on clients. Set an admin token.",
-    insecureReadOnly: "Insecure mode: everybody who reaches this address sees all jobs and clients. Set an admin token.",
+    insecure:
+      "Insecure mode: everybody who reaches this address sees all jobs and may act on clients. Set an admin token.",
+    insecureReadOnly:
+      "Insecure mode: everybody who reaches this address sees all jobs and clients. Set an admin token.",
     reconnecting: "No connection to the bridge. What you see is the last known state; this page reconnects by itself.",
     disconnected: (reason: string) => `The bridge closed this page's connection: ${reason}`,
     reconnect: "Connect again",
