@@ -32,12 +32,14 @@ async function steps(tab: Page): Promise<string[]> {
 /** The lines of the log in sight, without their times. */
 async function lines(tab: Page): Promise<string[]> {
   return tab.locator(".log-row").evaluateAll((rows) =>
-    rows.map((row) =>
-      [...row.querySelectorAll(".log-level, .log-text")]
-        .map((part) => part.textContent)
-        .filter(Boolean)
-        .join(" "),
-    ),
+    rows
+      .filter((row) => {
+        const pane = row.closest(".log-pane")?.getBoundingClientRect();
+        const { top, bottom } = row.getBoundingClientRect();
+        return pane && bottom > pane.top && top < pane.bottom;
+      })
+      .map((row) => [...row.querySelectorAll(".log-level, .log-text")].map((part) => part.textContent))
+      .map((parts) => parts.filter(Boolean).join(" ")),
   );
 }
 
@@ -132,7 +134,7 @@ test("a stall is a step of its own kind, and the attempt goes on after it", SLOW
   first.process.kill("SIGKILL");
   await startWorker("troubled-worker.mjs", { queue: "emails", prefix, bullmq: 6, options });
   await expect
-    .poll(() => steps(tab), { timeout: 45_000 })
+    .poll(() => steps(tab), { timeout: 30_000 })
     .toEqual(["Waiting", "Attempt 1 stalled: its worker was lost", "Waiting", "Attempt 1 completed", "Completed"]);
 });
 
@@ -235,7 +237,7 @@ test("lines of stock job.log() are shown without level, from before and live", S
   await expect.poll(() => lines(tab)).toEqual(["line 0", "line 1", "line 2"]);
   const silent = await emails.add("send", {});
   await expect.poll(() => emails.getCompletedCount()).toBe(2);
-  await tab.goto(tab.url().replace(`/${before.id}`, `/${silent.id}`));
+  await tab.goto(tab.url().replace(`emails/${before.id}`, `emails/${silent.id}`));
   await tab.getByText("This job has logged nothing.").waitFor();
 });
 

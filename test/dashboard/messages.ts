@@ -1,5 +1,5 @@
 import type { MessageOf, ServerMessage, SnapshotContent } from "../../src/client/index.ts";
-import type { JobSummary } from "../../src/dashboard/pages/jobs/job-summary.ts";
+import type { JobSummary } from "../../src/protocol/job-summary.ts";
 import { snapshotOf } from "../client/support/snapshot.ts";
 
 /** So many seconds after the beginning of all tests of models, ISO 8601. */

@@ -1,10 +1,10 @@
 import type { JobView } from "../../../client/index.ts";
+import type { JobDetails } from "../../../protocol/job-summary.ts";
 import { formatBytes } from "../../format.ts";
 import { Card } from "../../parts/card.tsx";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { JsonTree } from "../../parts/json-tree.tsx";
 import { TEXTS } from "../../texts.ts";
-import type { JobDetails } from "./job-details.ts";
 
 const { data: texts } = TEXTS.job;
 
@@ -13,7 +13,7 @@ export function JobData({ view, details }: { view: JobView; details: JobDetails 
   return (
     <>
       {view.state === "completed" && <Value title={texts.result} value={view.result} openLevels={2} />}
-      {details && (
+      {details && details.data_bytes !== null && (
         <>
           <Value title={texts.data} value={details.data} bytes={details.data_bytes} openLevels={2} />
           <Value title={texts.options} value={details.options} openLevels={0} />

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import type { JobView } from "../../../client/index.ts";
 import { isFinished } from "../../../client/job-view.ts";
 import { now } from "../../clock.ts";
 import { formatDuration, NONE } from "../../format.ts";
@@ -54,7 +55,7 @@ export function JobHead({ job: { record, details } }: { job: ShownJob }) {
         <Fact label={texts.facts.started}>
           <RelativeTime time={view.startedAt} />
         </Fact>
-        <Took record={record} dueAt={dueAtOf(record) ?? details?.delay_until ?? null} />
+        <Took view={view} dueAt={dueAtOf(record) ?? details?.delay_until ?? null} />
         {details?.processed_by && <Fact label={texts.facts.worker}>{details.processed_by}</Fact>}
       </dl>
       <Progress record={record} />
@@ -73,8 +74,8 @@ function Fact({ label, children }: { label: string; children: ComponentChildren 
 }
 
 /** How long it took, takes, or will be put off. */
-function Took({ record, dueAt }: { record: JobRecord; dueAt: string | null }) {
-  const { state, startedAt, finishedAt } = record.view;
+function Took({ view, dueAt }: { view: JobView; dueAt: string | null }) {
+  const { state, startedAt, finishedAt } = view;
   if (state === "delayed" && dueAt !== null) {
     const leftMs = Date.parse(dueAt) - now.value;
     const text = leftMs > 0 ? TEXTS.jobs.dueIn(formatDuration(Math.ceil(leftMs / 1000) * 1000)) : TEXTS.jobs.dueNow;

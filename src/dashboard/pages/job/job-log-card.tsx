@@ -16,8 +16,9 @@ const { log: texts } = TEXTS.job;
 interface JobLogCardProps {
   queue: string;
   id: string;
-  /** Changed in place; the component is drawn again for it. */
   log: JobLog;
+  /** The log's own, as that is changed in place: without it nothing would seem to have changed. */
+  version: number;
   isFinished: boolean;
 }
 

@@ -14,6 +14,7 @@ export class JobLog {
   #lost: number | null = 0;
   /** How many times lines were replaced or let go: what was made of them before is of no use any more. */
   #generation = 0;
+  #version = 0;
   #hasTimes = false;
   #hasLevels = false;
 
@@ -35,6 +36,11 @@ export class JobLog {
     return this.#generation;
   }
 
+  /** Grows with each change. */
+  get version(): number {
+    return this.#version;
+  }
+
   /** Whether any line has said when it was logged, or how serious it is: where none does, no room is kept for it. */
   get hasTimes(): boolean {
     return this.#hasTimes;
@@ -52,11 +58,13 @@ export class JobLog {
     this.#characters = lines.reduce((sum, { text }) => sum + text.length, 0);
     this.#lost = lost;
     this.#generation += 1;
+    this.#version += 1;
   }
 
   /** Adds a line; the oldest go where there are too many. */
   add(line: LogLine): void {
     this.#lines.push(line);
+    this.#version += 1;
     this.#hasTimes ||= line.loggedAt !== null;
     this.#hasLevels ||= line.level !== null;
     this.#characters += line.text.length;

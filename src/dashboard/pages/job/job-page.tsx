@@ -49,21 +49,19 @@ export function JobPage({ queue, id }: { queue: string; id: string }) {
           {timelineCard}
           {dataCards}
         </div>
-        <JobLogCard queue={queue} id={id} log={record.log} isFinished={isFinished(view)} />
+        <JobLogCard queue={queue} id={id} log={record.log} version={record.log.version} isFinished={isFinished(view)} />
       </div>
     </>
   );
 }
 
 /** What holds for all that is shown. */
-function Notices({ job: { record, details, error } }: { job: ShownJob }) {
+function Notices({ job: { record, isMissing, error } }: { job: ShownJob }) {
   const { view, removedAt } = record;
   return (
     <>
       {removedAt !== null && <Banner tone="info">{texts.removed(formatClock(removedAt))}</Banner>}
-      {removedAt === null && isFinished(view) && details?.state === "unknown" && (
-        <Banner tone="info">{texts.gone}</Banner>
-      )}
+      {removedAt === null && isFinished(view) && isMissing && <Banner tone="info">{texts.gone}</Banner>}
       {view.isStale && <Banner tone="warn">{texts.stale}</Banner>}
       {error !== null && <Banner tone="warn">{texts.detailsFailed(error.message)}</Banner>}
     </>

@@ -1,8 +1,8 @@
 import type { JobView, ServerMessage } from "../../../client/index.ts";
 import { applyMessage, unknownJob } from "../../../client/index.ts";
 import { isType } from "../../../client/server-message.ts";
+import type { JobDetails } from "../../../protocol/job-summary.ts";
 import type { SnapshotContent } from "../../../protocol/snapshot.ts";
-import type { JobDetails } from "./job-details.ts";
 import { JobLog } from "./job-log.ts";
 import { lineOfMessage, lineOfSnapshot } from "./log-line.ts";
 import type { Timeline } from "./timeline.ts";

@@ -1,8 +1,8 @@
+import type { JobDetails } from "../../../protocol/job-summary.ts";
 import { now } from "../../clock.ts";
 import { formatClock, formatDuration } from "../../format.ts";
 import { Card } from "../../parts/card.tsx";
 import { TEXTS } from "../../texts.ts";
-import type { JobDetails } from "./job-details.ts";
 import type { AttemptStep, Timeline, TimelineStep, WaitStep } from "./timeline.ts";
 
 const { timeline: texts } = TEXTS.job;

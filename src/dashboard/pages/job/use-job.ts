@@ -1,11 +1,11 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { isType, jobOf } from "../../../client/server-message.ts";
+import type { JobDetails } from "../../../protocol/job-summary.ts";
 import { jobTopic, parseTopic } from "../../../protocol/topic.ts";
 import { connection } from "../../connection.ts";
 import { RequestError } from "../../request-error.ts";
 import { session } from "../../session.ts";
 import { useFrame } from "../../use-frame.ts";
-import type { JobDetails } from "./job-details.ts";
 import { JobRecord } from "./job-record.ts";
 
 /** How often the children of a job are counted while it waits for them, ms: nothing is said of each. */
@@ -17,6 +17,8 @@ export interface ShownJob {
   record: JobRecord;
   /** What was read beside; null until it was, and where there is no such job. */
   details: JobDetails | null;
+  /** Whether BullMQ had no such job when that was read. */
+  isMissing: boolean;
   /** Why that could not be read. */
   error: RequestError | null;
 }
@@ -26,10 +28,7 @@ export function useJob(queue: string, id: string): ShownJob {
   const frame = useFrame();
   const record = useMemo(() => new JobRecord(queue, id), [queue, id]);
   const topic = jobTopic(queue, id);
-  const [read, setRead] = useState<{ details: JobDetails | null; error: RequestError | null }>({
-    details: null,
-    error: null,
-  });
+  const [read, setRead] = useState<Omit<ShownJob, "record">>({ details: null, isMissing: false, error: null });
   /** Grows when what is told by REST alone has changed: the stack of an attempt that has failed. */
   const [failures, setFailures] = useState(0);
 
@@ -58,12 +57,14 @@ export function useJob(queue: string, id: string): ShownJob {
     session.request<JobDetails>(path, { signal: giveUp.signal }).then(
       (details) => {
         record.read(details);
-        setRead({ details, error: null });
+        // Of a job that is gone the bridge may still know how it ended, but not what it was given.
+        setRead({ details, isMissing: details.data_bytes === null, error: null });
       },
       (error: unknown) => {
         if (giveUp.signal.aborted || !(error instanceof RequestError)) return;
         // What was read of a job that is gone now stays worth showing.
-        setRead(({ details }) => ({ details, error: error.status === 404 ? null : error }));
+        const isMissing = error.status === 404;
+        setRead(({ details }) => ({ details, isMissing, error: isMissing ? null : error }));
       },
     );
     return () => giveUp.abort();

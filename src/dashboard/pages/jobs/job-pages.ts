@@ -1,20 +1,13 @@
+import type { JobPage } from "../../../protocol/job-summary.ts";
 import type { FilterState } from "./job-filter.ts";
-import type { JobSummary } from "./job-summary.ts";
 import type { JobTable } from "./job-table.ts";
-
-/** One page of `GET /ws/jobs`. */
-export interface JobsPage {
-  jobs: JobSummary[];
-  /** Where the next page begins; null when this was the last. */
-  next: string | null;
-}
 
 /** Jobs asked for at a time: first a screenful of each state, then as much as the server gives. */
 const FIRST_LIMIT = 100;
 const NEXT_LIMIT = 200;
 
 /** Asks the server for one page. */
-export type FetchPage = (query: URLSearchParams, signal: AbortSignal) => Promise<JobsPage>;
+export type FetchPage = (query: URLSearchParams, signal: AbortSignal) => Promise<JobPage>;
 
 /** How far the jobs of one state have been read. */
 interface Reading {

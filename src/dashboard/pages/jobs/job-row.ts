@@ -1,8 +1,8 @@
 import type { JobView, ServerMessage } from "../../../client/index.ts";
 import { applyMessage, unknownJob } from "../../../client/index.ts";
+import type { JobSummary } from "../../../protocol/job-summary.ts";
 import { jobTopic } from "../../../protocol/topic.ts";
 import { cutText } from "../../cut-text.ts";
-import type { JobSummary } from "./job-summary.ts";
 
 /** Characters kept of a reason or a log line, and of a progress that is not a number, as JSON. */
 const MAX_TEXT = 300;
@@ -60,7 +60,8 @@ export class JobRow {
       return;
     }
     const read = {
-      state: job.state,
+      // Jobs that a paused queue has set aside wait.
+      state: job.state === "paused" ? ("waiting" as const) : job.state,
       progress: job.progress,
       attempt: job.attempt,
       startedAt: job.started_at,

@@ -1,11 +1,11 @@
 import type { ServerMessage } from "../../../client/index.ts";
 import { isFinished } from "../../../client/job-view.ts";
 import { jobOf } from "../../../client/server-message.ts";
+import type { JobSummary } from "../../../protocol/job-summary.ts";
 import { jobTopic } from "../../../protocol/topic.ts";
 import type { JobFilter } from "./job-filter.ts";
 import { makeTest, NO_FILTER } from "./job-filter.ts";
 import { compareRows, JobRow } from "./job-row.ts";
-import type { JobSummary } from "./job-summary.ts";
 
 /** Rows let go at a time: to find one costs as much as to find many. */
 const LET_GO_AT_ONCE = 500;
