@@ -73,7 +73,7 @@ test("the documents' links lead somewhere", () => {
           target,
           exists: true,
         });
-      else expect(text.toLowerCase()).toContain(`# ${anchor}\n`);
+      else expect(text.toLowerCase()).toContain(`# ${anchor?.replaceAll("-", " ")}\n`);
     }
   }
 });
