@@ -31,7 +31,7 @@ function Content() {
     case "refused":
       return (
         <main class="alone">
-          <EmptyState icon="warning" title={TEXTS.session.refused.title} text={TEXTS.session.refused.text}>
+          <EmptyState isPage icon="warning" title={TEXTS.session.refused.title} text={TEXTS.session.refused.text}>
             <p class="reason">{state.reason}</p>
           </EmptyState>
         </main>
@@ -39,7 +39,7 @@ function Content() {
     case "unreachable":
       return (
         <main class="alone">
-          <EmptyState icon="plug" title={TEXTS.session.unreachable.title} text={state.reason}>
+          <EmptyState isPage icon="plug" title={TEXTS.session.unreachable.title} text={state.reason}>
             <Button kind="primary" onClick={() => session.ask()}>
               {TEXTS.session.unreachable.action}
             </Button>

@@ -61,7 +61,7 @@ function Page() {
       return <MessagesPage />;
     case "unknown":
       return (
-        <EmptyState icon="search" title={TEXTS.app.notFound.title} text={TEXTS.app.notFound.text}>
+        <EmptyState isPage icon="search" title={TEXTS.app.notFound.title} text={TEXTS.app.notFound.text}>
           <Link to="" class="button primary">
             {TEXTS.app.notFound.action}
           </Link>

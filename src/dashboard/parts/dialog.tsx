@@ -15,10 +15,12 @@ export function Dialog({ title, onClose, actions, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   useEffect(() => {
-    const { current } = dialog;
-    // What was focused before gets the focus back at the end.
-    current?.showModal();
-    return () => current?.close();
+    const before = document.activeElement;
+    dialog.current?.showModal();
+    // A dialog that is closed gives the focus back itself; one that is taken away does not.
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
   }, []);
   return (
     <dialog

@@ -10,6 +10,7 @@ import { Link } from "../../parts/link.tsx";
 import { RelativeTime } from "../../parts/relative-time.tsx";
 import type { Sorting } from "../../parts/sort-header.tsx";
 import { SortHeader } from "../../parts/sort-header.tsx";
+import { TableScroll } from "../../parts/table-scroll.tsx";
 import { jobPath } from "../../router.ts";
 import { session } from "../../session.ts";
 import { TEXTS } from "../../texts.ts";
@@ -31,8 +32,7 @@ interface ClientTableProps {
 
 export function ClientTable({ clients, sorting, onSort, onDisconnect }: ClientTableProps) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and whoever has no mouse scrolls it with the arrow keys
-    <section class="table-scroll" tabIndex={0} aria-label={TEXTS.clients.title}>
+    <TableScroll label={TEXTS.clients.title}>
       <table class="table clients">
         <thead>
           <tr>
@@ -58,7 +58,7 @@ export function ClientTable({ clients, sorting, onSort, onDisconnect }: ClientTa
           ))}
         </tbody>
       </table>
-    </section>
+    </TableScroll>
   );
 }
 
@@ -89,6 +89,7 @@ function drawRow(client: ClientReport, isOwn: boolean, onDisconnect: ClientTable
           {principal !== null && <span>{principal}</span>}
           {address !== null && <span>{address}</span>}
           {since}
+          <span>{topicsInWords(client.topics)}</span>
           {client.lag_ms > 0 && <span>{texts.lags(formatDuration(client.lag_ms))}</span>}
         </span>
       </th>
@@ -144,6 +145,11 @@ function Topics({ topics }: { topics: readonly string[] }) {
       {rest.length > 0 && <span title={rest.slice(0, 50).join("\n")}>{TEXTS.clients.moreTopics(rest.length)}</span>}
     </span>
   );
+}
+
+function topicsInWords(topics: readonly string[]): string {
+  const [first = NONE, ...rest] = topics;
+  return rest.length === 0 ? first : `${first} ${TEXTS.clients.moreTopics(rest.length)}`;
 }
 
 /** A topic leads to what it is about. */

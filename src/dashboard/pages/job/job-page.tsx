@@ -33,7 +33,12 @@ export function JobPage({ queue, id }: { queue: string; id: string }) {
   }
   if (isNothing && details === null) {
     return (
-      <EmptyState icon="search" title={texts.unknown.title} text={error?.message ?? texts.unknown.text(queue, id)}>
+      <EmptyState
+        isPage
+        icon="search"
+        title={texts.unknown.title}
+        text={error?.message ?? texts.unknown.text(queue, id)}
+      >
         <Link to={`jobs?${new URLSearchParams({ queue })}`} class="button">
           {texts.unknown.action}
         </Link>

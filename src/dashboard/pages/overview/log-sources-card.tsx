@@ -1,6 +1,7 @@
 import type { SourceStatus } from "../../../protocol/source-status.ts";
 import { formatCount, formatDuration, NONE } from "../../format.ts";
 import { Card } from "../../parts/card.tsx";
+import { TableScroll } from "../../parts/table-scroll.tsx";
 import { TEXTS } from "../../texts.ts";
 import { SourceState } from "./source-state.tsx";
 
@@ -12,7 +13,7 @@ export function LogSourcesCard({ sources }: { sources: readonly SourceStatus[] }
   if (shown.length === 0) return null;
   return (
     <Card title={texts.title} isFlush>
-      <div class="table-scroll">
+      <TableScroll label={texts.title}>
         <table class="table log-sources">
           <thead>
             <tr>
@@ -45,7 +46,7 @@ export function LogSourcesCard({ sources }: { sources: readonly SourceStatus[] }
             ))}
           </tbody>
         </table>
-      </div>
+      </TableScroll>
     </Card>
   );
 }

@@ -10,6 +10,7 @@ import { CodeBlock } from "../../parts/code-block.tsx";
 import { EmptyState } from "../../parts/empty-state.tsx";
 import { Link } from "../../parts/link.tsx";
 import { STATE_TONES } from "../../parts/state-badge.tsx";
+import { TableScroll } from "../../parts/table-scroll.tsx";
 import { TEXTS } from "../../texts.ts";
 import { SourceState } from "./source-state.tsx";
 
@@ -30,7 +31,7 @@ export function QueuesCard({ queues, total }: { queues: readonly QueueSummary[];
       aside={<span class="muted">{shown === all ? all : texts.first(shown, all)}</span>}
       isFlush
     >
-      <div class="table-scroll">
+      <TableScroll label={texts.title}>
         <table class="table queues">
           <thead>
             <tr>
@@ -55,7 +56,7 @@ export function QueuesCard({ queues, total }: { queues: readonly QueueSummary[];
             ))}
           </tbody>
         </table>
-      </div>
+      </TableScroll>
       {isQuiet && (
         <EmptyState icon="jobs" title={texts.quiet.title} text={texts.quiet.text}>
           <CodeBlock code={texts.quiet.code(first.queue)} />
