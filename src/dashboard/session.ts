@@ -1,16 +1,7 @@
 import { signal } from "@preact/signals";
+import type { About } from "../protocol/admin.ts";
 import { BRIDGE_URL } from "./addresses.ts";
 import { RequestError } from "./request-error.ts";
-
-/** What the bridge says of itself: `GET /ws/about`. */
-export interface About {
-  version: string;
-  read_only: boolean;
-  insecure: boolean;
-  needs_token: boolean;
-  base_path: string;
-  prefix: string;
-}
 
 /** Whether this page is let in. */
 export type SessionState =

@@ -20,7 +20,7 @@ function rowOf(page: Page, queue: string): Promise<string[]> {
 
 /** From when to when the charts show, as they say it. */
 async function spanOf(page: Page): Promise<{ from: string; to: string }> {
-  const label = await page.getByRole("img", { name: /^Messages per second, from / }).getAttribute("aria-label");
+  const label = await page.getByRole("img", { name: /^Events and messages .* from / }).getAttribute("aria-label");
   const [, from = "", to = ""] = /from (\S+) to (\S+)$/.exec(label ?? "") ?? [];
   return { from, to };
 }

@@ -26,6 +26,8 @@ interface ChartProps {
   newest: StatsSample | null;
   /** Beside the values. */
   note?: string;
+  /** Said where no sample has a value. */
+  whenEmpty?: string;
   format: (value: number) => string;
   formatAxis: (value: number) => string;
 }
@@ -39,7 +41,7 @@ const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 const pointed = signal<number | null>(null);
 
 /** Values over time: as numbers, of now or of the moment pointed at, and as lines. */
-export function Chart({ title, lines, points, newest, note, format, formatAxis }: ChartProps) {
+export function Chart({ title, lines, points, newest, note, whenEmpty, format, formatAxis }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const legend = useRef<HTMLDListElement>(null);
   const plot = useRef<UPlot | null>(null);
@@ -78,6 +80,8 @@ export function Chart({ title, lines, points, newest, note, format, formatAxis }
 
   const point = pointed.value === null ? undefined : points[pointed.value];
   const samples = point?.samples ?? (newest ? [newest] : []);
+  const isEmpty =
+    whenEmpty !== undefined && points.every((at) => lines.every((line) => valueAt(line, at.samples) === null));
   return (
     <section class="card chart" aria-label={title}>
       <header class="chart-head">
@@ -97,6 +101,7 @@ export function Chart({ title, lines, points, newest, note, format, formatAxis }
       </dl>
       <div class="chart-plot" role="img" aria-label={describe(title, points)} ref={place} />
       {!newest && <p class="chart-wait">{TEXTS.overview.charts.collecting}</p>}
+      {newest && isEmpty && <p class="chart-wait">{whenEmpty}</p>}
     </section>
   );
 }

@@ -10,8 +10,9 @@ import { chartPoints } from "./chart-points.ts";
 const texts = TEXTS.overview.charts;
 
 const MESSAGES: readonly Line[] = [
-  { label: texts.out, tone: "accent", as: "mean", of: (sample) => sample.out },
-  { label: texts.in, tone: "good", as: "mean", of: (sample) => sample.in },
+  { label: texts.events, tone: "accent", as: "mean", of: (sample) => sample.events },
+  { label: texts.out, tone: "good", as: "mean", of: (sample) => sample.out },
+  { label: texts.in, tone: "neutral", as: "mean", of: (sample) => sample.in },
 ];
 const LATENCY: readonly Line[] = [
   { label: texts.p50, tone: "accent", as: "mean", of: (sample) => sample.latency_ms.p50 },
@@ -39,7 +40,14 @@ export function Charts({ totals }: { totals: StatsContent["totals"] | null }) {
   return (
     <section class="charts" aria-label={texts.label}>
       <Chart {...data} title={texts.messages} lines={MESSAGES} format={formatRate} formatAxis={formatTick} />
-      <Chart {...data} title={texts.latency} lines={LATENCY} format={formatDuration} formatAxis={formatDuration} />
+      <Chart
+        {...data}
+        title={texts.latency}
+        lines={LATENCY}
+        whenEmpty={texts.noLatency}
+        format={formatDuration}
+        formatAxis={formatDuration}
+      />
       <Chart
         {...data}
         title={texts.connections}

@@ -5,7 +5,7 @@ import { TEXTS } from "../../texts.ts";
 
 const TONES: Readonly<Record<State, Tone>> = {
   connecting: "warn",
-  reading: "good",
+  reading: "neutral",
   reconnecting: "warn",
   taken_over: "warn",
   closed: "neutral",
