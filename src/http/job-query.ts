@@ -33,12 +33,14 @@ export type JobPageRequest = z.infer<typeof querySchema>;
 
 /** Reads `?queue=&state=&state=&limit=&after=`; answers what is wrong with it where something is. */
 export function readJobQuery(query: string): { asked: JobPageRequest } | { issues: InputIssue[] } {
-  const parameters = new URLSearchParams(query);
+  const given = new Map<string, string[]>();
+  for (const [name, value] of new URLSearchParams(query)) {
+    const values = given.get(name);
+    if (values) values.push(value);
+    else given.set(name, [value]);
+  }
   const input = Object.fromEntries(
-    [...new Set(parameters.keys())].map((name) => {
-      const values = parameters.getAll(name);
-      return [name, name !== "state" && values.length === 1 ? values[0] : values];
-    }),
+    [...given].map(([name, values]) => [name, name !== "state" && values.length === 1 ? values[0] : values]),
   );
   const read = querySchema.safeParse(input);
   if (read.success) return { asked: read.data };

@@ -40,7 +40,6 @@ function sendPage(request: IncomingMessage, response: ServerResponse, depth: num
   // Asked for again each time, so that a page of an older version never looks for assets that are gone.
   response.setHeader("cache-control", "no-cache");
   response.setHeader("content-security-policy", policyFor(request.headers.host));
-  response.setHeader("cross-origin-opener-policy", "same-origin");
   response.setHeader("referrer-policy", "no-referrer");
   response.setHeader("x-content-type-options", "nosniff");
   if (isKnown(request, etag)) return void response.writeHead(304).end();

@@ -33,7 +33,7 @@ export interface JobDetails extends SnapshotContent {
   data: unknown;
   /** How many bytes of JSON that is; null for a job that is gone. */
   data_bytes: number | null;
-  /** What its attempts that failed threw, the oldest first: the newest 50, each with its first 8,000 characters. */
+  /** What its attempts that failed threw, the oldest first: the newest 50, each with its first 8,000 characters; none where BullMQ keeps over 4 MiB. */
   stacktrace: string[];
   /** The options of the job as BullMQ keeps them; null where they cannot be read, or take more than 256 KiB. */
   options: unknown;

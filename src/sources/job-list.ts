@@ -1,3 +1,4 @@
+import type { ChainableCommander } from "ioredis";
 import type { ListedState } from "../protocol/queue-summary.ts";
 import type { JobDetail } from "./job-detail.ts";
 import { readJobDetail } from "./job-detail.ts";
@@ -7,7 +8,6 @@ import type { JobKey } from "./job-key.ts";
 import type { Places, Slot } from "./page-plan.ts";
 import { planPage, statesFrom } from "./page-plan.ts";
 import type { RedisConnection } from "./redis-connections.ts";
-import type { Reply } from "./reply.ts";
 import { answerOf } from "./reply.ts";
 import { isMarker, STATE_KEYS } from "./state-keys.ts";
 
@@ -32,11 +32,8 @@ const MAX_PROGRESS_BYTES = 1024;
 const PROGRESS = SUMMARY_FIELDS.indexOf("progress");
 /** Commands sent at once. */
 const CHUNK = 500;
-/** A command that does not block is answered by then, or never. */
-const ANSWER_TIMEOUT_MS = 1500;
 
-type Pipeline = ReturnType<RedisConnection["client"]["pipeline"]>;
-type Ask = (pipeline: Pipeline) => void;
+type Ask = (pipeline: ChainableCommander) => void;
 
 /** A run of ids of one key. */
 interface Range {
@@ -132,10 +129,10 @@ export class JobList {
   async #run(commands: readonly Ask[]): Promise<unknown[]> {
     const answers: unknown[] = [];
     for (let start = 0; start < commands.length; start += CHUNK) {
-      const pipeline = this.#connection.client.pipeline();
-      for (const ask of commands.slice(start, start + CHUNK)) ask(pipeline);
-      const replies = (await this.#connection.inTime(pipeline.exec(), ANSWER_TIMEOUT_MS)) ?? [];
-      answers.push(...(replies as Reply[]).map(answerOf));
+      const replies = await this.#connection.ask((pipeline) => {
+        for (const ask of commands.slice(start, start + CHUNK)) ask(pipeline);
+      });
+      answers.push(...replies.map(answerOf));
     }
     return answers;
   }

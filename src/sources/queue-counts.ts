@@ -3,7 +3,6 @@ import type { Logger } from "../logger.ts";
 import type { ListedState } from "../protocol/queue-summary.ts";
 import type { RedisConnection } from "./redis-connections.ts";
 import { describeError } from "./redis-connections.ts";
-import type { Reply } from "./reply.ts";
 import { isMarker, STATE_KEYS } from "./state-keys.ts";
 
 /** What was counted of a queue, and when, epoch ms. */
@@ -21,11 +20,10 @@ const MAY_HAVE_MARKER = ["waiting", "paused"] as const;
 const COMMANDS_PER_QUEUE = 1 + STATES.length + MAY_HAVE_MARKER.length;
 /** What the counting may cost Redis; each command takes it about a microsecond, whatever the queue's size. */
 const MAX_COMMANDS_PER_SECOND = 200;
-const MIN_PAUSE_MS = 1000;
+/** Less than the second after which whoever watches asks again, as no timer is exact. */
+const MIN_PAUSE_MS = 900;
 /** Queues counted in one round trip; Redis answers nobody else meanwhile. */
 const CHUNK = 50;
-/** A command that does not block is answered by then, or never. */
-const ANSWER_TIMEOUT_MS = 1500;
 
 /** Counts the jobs of the attached queues when asked to, and keeps what it counted last. */
 export class QueueCounts {
@@ -90,9 +88,9 @@ export class QueueCounts {
   }
 
   async #countChunk(queues: readonly string[], counted: Map<string, QueueCount>): Promise<void> {
-    const pipeline = this.#connection.client.pipeline();
-    for (const queue of queues) this.#ask(pipeline, `${this.#prefix}:${queue}`);
-    const replies = ((await this.#connection.inTime(pipeline.exec(), ANSWER_TIMEOUT_MS)) ?? []) as Reply[];
+    const replies = await this.#connection.ask((pipeline) => {
+      for (const queue of queues) askCount(pipeline, `${this.#prefix}:${queue}`);
+    });
     const countedAtMs = Date.now();
     for (const queue of queues) {
       const own = replies.splice(0, COMMANDS_PER_QUEUE);
@@ -101,15 +99,15 @@ export class QueueCounts {
       else counted.set(queue, { ...readCount(own.map(([, answer]) => answer)), countedAtMs });
     }
   }
+}
 
-  #ask(pipeline: ChainableCommander, base: string): void {
-    pipeline.hget(`${base}:meta`, "paused");
-    for (const { suffix, isList } of Object.values(STATE_KEYS)) {
-      if (isList) pipeline.llen(`${base}:${suffix}`);
-      else pipeline.zcard(`${base}:${suffix}`);
-    }
-    for (const state of MAY_HAVE_MARKER) pipeline.lrange(`${base}:${STATE_KEYS[state].suffix}`, -1, -1);
+function askCount(pipeline: ChainableCommander, base: string): void {
+  pipeline.hget(`${base}:meta`, "paused");
+  for (const { suffix, isList } of Object.values(STATE_KEYS)) {
+    if (isList) pipeline.llen(`${base}:${suffix}`);
+    else pipeline.zcard(`${base}:${suffix}`);
   }
+  for (const state of MAY_HAVE_MARKER) pipeline.lrange(`${base}:${STATE_KEYS[state].suffix}`, -1, -1);
 }
 
 /** Reads the answers to what is asked of one queue. */

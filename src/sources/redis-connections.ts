@@ -1,11 +1,14 @@
-import type { RedisOptions } from "ioredis";
+import type { ChainableCommander, RedisOptions } from "ioredis";
 import { Redis } from "ioredis";
 import type { ConnectionSetting } from "../handed-in.ts";
 import { isRedisLike } from "../handed-in.ts";
+import type { Reply } from "./reply.ts";
 
 /** Longest wait between two attempts to reconnect; health is to be good again soon after Redis is. */
 const MAX_RECONNECT_DELAY_MS = 1000;
 const CONNECT_TIMEOUT_MS = 5000;
+/** A command that does not block is answered by then, or never. */
+const ANSWER_TIMEOUT_MS = 1500;
 /** How long a connection that was accepted may take to be usable; some proxies accept for servers that hang. */
 const READY_TIMEOUT_MS = 1500;
 
@@ -95,6 +98,19 @@ export class RedisConnection {
       const timer = setTimeout(tell, timeoutMs, false);
       this.#waiting.add(tell);
     });
+  }
+
+  /**
+   * Sends commands in one round trip; errors of theirs are part of the answer.
+   *
+   * @throws {Error} when Redis does not answer in time, is away, or the connection has not been opened: a command would
+   * open it.
+   */
+  async ask(commands: (pipeline: ChainableCommander) => void): Promise<Reply[]> {
+    if (this.client.status === "wait") throw new Error("Redis is not connected");
+    const pipeline = this.client.pipeline();
+    commands(pipeline);
+    return (await this.inTime(pipeline.exec(), ANSWER_TIMEOUT_MS)) ?? [];
   }
 
   #tellWaiting(isReady: boolean): void {

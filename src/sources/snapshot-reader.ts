@@ -34,14 +34,8 @@ const CHUNK = 200;
 /** Jobs that `jobsSince` names of each kind. */
 const MAX_JOBS_SINCE = 100;
 
-/** A command that does not block is answered by then, or never. */
-const ANSWER_TIMEOUT_MS = 1500;
-
 /** What follows a job's key in those that hold its children: waited for, completed, failed and ignored, failed. */
 const CHILDREN_KEYS = [":dependencies", ":processed", ":failed", ":unsuccessful"] as const;
-
-/** Adds commands to a pipeline; the answers come in their order. */
-type Commands = (pipeline: ChainableCommander) => void;
 
 /** Reads how jobs stand, exactly: what the snapshot of a job says, and where the streams stood, belong to one moment. */
 export class SnapshotReader {
@@ -74,7 +68,7 @@ export class SnapshotReader {
   async probe(keys: readonly JobKey[]): Promise<{ exists: boolean; finished: boolean }[]> {
     const replies: Reply[] = [];
     for (const chunk of chunksOf(keys)) {
-      const answers = await this.#run((pipeline) => {
+      const answers = await this.#connection.ask((pipeline) => {
         for (const key of chunk) pipeline.hmget(this.#jobKey(key), ...MARKS);
       });
       replies.push(...answers);
@@ -95,7 +89,7 @@ export class SnapshotReader {
   async jobsSince(queue: string, sinceMs: number): Promise<{ ids: string[]; truncated: boolean }> {
     const base = `${this.#prefix}:${queue}`;
     // Active ones first: a job that ends in between is then seen twice rather than never.
-    const [active, ...ended] = await this.#run((pipeline) => {
+    const [active, ...ended] = await this.#connection.ask((pipeline) => {
       pipeline.lrange(`${base}:active`, 0, MAX_JOBS_SINCE);
       for (const set of ["completed", "failed"]) {
         const key = `${base}:${set}`;
@@ -113,7 +107,7 @@ export class SnapshotReader {
   }
 
   async #readChunk(keys: readonly JobKey[]): Promise<JobSnapshot[]> {
-    const replies = await this.#run((pipeline) => {
+    const replies = await this.#connection.ask((pipeline) => {
       for (const key of keys) this.#ask(pipeline, key);
     });
     const size = replies.length / keys.length;
@@ -154,7 +148,7 @@ export class SnapshotReader {
 
   /** Outside of the transactions, which would fail as a whole where counting is not allowed. */
   async #countChildren(parents: readonly JobSnapshot[]): Promise<void> {
-    const replies = await this.#run((pipeline) => {
+    const replies = await this.#connection.ask((pipeline) => {
       for (const parent of parents) {
         const [waitedFor, completed, ignored, failed] = CHILDREN_KEYS.map((suffix) => this.#jobKey(parent) + suffix);
         pipeline.scard(waitedFor as string);
@@ -174,13 +168,6 @@ export class SnapshotReader {
       const done = ended.reduce<number>((sum, count) => sum + (count ?? 0), 0);
       parent.children = { total: waitedFor + done, done };
     }
-  }
-
-  /** Sends commands in one round trip; errors of theirs are part of the answer. */
-  async #run(commands: Commands): Promise<Reply[]> {
-    const pipeline = this.#connection.client.pipeline();
-    commands(pipeline);
-    return (await this.#connection.inTime(pipeline.exec(), ANSWER_TIMEOUT_MS)) ?? [];
   }
 
   #jobKey({ queue, jobId }: JobKey): string {

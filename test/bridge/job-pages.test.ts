@@ -1,3 +1,4 @@
+import { createServer } from "node:http";
 import type { JobsOptions } from "bullmq";
 import { FlowProducer, Queue } from "bullmq";
 import { FlowProducer as FlowProducer5, Queue as Queue5 } from "bullmq5";
@@ -5,7 +6,7 @@ import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { jobDetailsSchema, jobPageSchema, queuesSchema } from "../../src/http/job-schemas.ts";
 import type { JobDetails, JobPage, JobSummary } from "../../src/protocol/job-summary.ts";
 import type { QueueSummary } from "../../src/protocol/queue-summary.ts";
-import { call, expectProblem, strict } from "../http/support.ts";
+import { call, expectProblem, listen, makeBridge, strict } from "../http/support.ts";
 import { startBridge } from "../support/bridge.ts";
 import { connectionTo, openRedis } from "../support/redis.ts";
 import { uniquePrefix } from "../support/unique.ts";
@@ -13,6 +14,7 @@ import { startStockWorker } from "../support/worker-process.ts";
 import { openPrivateRedis, openQueue } from "./support.ts";
 
 const HOUR_MS = 3_600_000;
+const PATIENT = { timeout: 10_000 };
 
 const MAJORS = [
   { bullmq: 6, QueueClass: Queue, FlowClass: FlowProducer },
@@ -98,7 +100,7 @@ describe.each(MAJORS)("of BullMQ $bullmq", ({ bullmq, QueueClass, FlowClass }) =
       "failed worked broken",
       "completed worked done",
     ];
-    await expect.poll(async () => placesOf((await readPage(httpUrl)).jobs)).toEqual(expected);
+    await expect.poll(async () => placesOf((await readPage(httpUrl)).jobs), PATIENT).toEqual(expected);
     for (const limit of [1, 2, 3, 5]) {
       const pages = await readPages(httpUrl, `limit=${limit}`);
       expect(placesOf(pages.flat())).toEqual(expected);
@@ -143,7 +145,7 @@ describe.each(MAJORS)("of BullMQ $bullmq", ({ bullmq, QueueClass, FlowClass }) =
     await queue.add("letter", data, { jobId: "broken", attempts: 2, keepLogs: 3 });
     await queue.add("letter", { to: "ada" }, { jobId: "later", delay: HOUR_MS, priority: 4 });
     const { httpUrl } = await startBridge({ prefix, queues: ["letters"] });
-    await expect.poll(async () => (await readJob(httpUrl, "letters", "broken")).state).toBe("failed");
+    await expect.poll(async () => (await readJob(httpUrl, "letters", "broken")).state, PATIENT).toBe("failed");
 
     const broken = await readJob(httpUrl, "letters", "broken");
     expect(broken.data).toEqual(JSON.parse(JSON.stringify(data)));
@@ -170,7 +172,7 @@ test("GET /ws/queues says how each attached queue stands, and what was read of i
     return (strict(queuesSchema).parse(body) as { queues: QueueSummary[] }).queues;
   };
   const none = { is_paused: false, lag_ms: 0, state: "reading", events_total: 0 };
-  await expect.poll(read).toMatchObject([
+  await expect.poll(read, PATIENT).toMatchObject([
     { queue: "letters", ...none },
     { queue: "empty", ...none },
   ]);
@@ -180,7 +182,7 @@ test("GET /ws/queues says how each attached queue stands, and what was read of i
   await queue.pause();
 
   await expect
-    .poll(async () => (await read())[0], { timeout: 5000 })
+    .poll(async () => (await read())[0], PATIENT)
     .toMatchObject({
       is_paused: true,
       counts: { waiting: 3, active: 0, completed: 0 },
@@ -189,7 +191,22 @@ test("GET /ws/queues says how each attached queue stands, and what was read of i
     });
 });
 
-test("before the start, and while Redis is away, queues are listed without counts, and no jobs", async () => {
+test("a bridge that has not been started opens nothing for whoever asks", async () => {
+  const redis = await openPrivateRedis();
+  const { bridge } = makeBridge({ connection: redis.url, queues: ["letters"] });
+  const port = await listen(createServer(bridge.router));
+  expect((await call(`http://127.0.0.1:${port}/ws/queues`)).body).toMatchObject({
+    queues: [{ queue: "letters", counts: null, state: "connecting" }],
+  });
+  expectProblem(await call(`http://127.0.0.1:${port}/ws/jobs`), 503);
+  expectProblem(await call(`http://127.0.0.1:${port}/ws/jobs/letters/1`), 404);
+  const client = openRedis(redis.url);
+  expect(await client.client("LIST")).not.toContain("name=bullcast");
+  await bridge.start();
+  await expect.poll(() => client.client("LIST"), PATIENT).toContain("name=bullcast");
+});
+
+test("while Redis is away, queues are listed without counts, and no jobs", async () => {
   const { httpUrl } = await startBridge({ connection: "redis://127.0.0.1:1", queues: ["letters"] });
   expect((await call(`${httpUrl}/queues`)).body).toEqual({
     queues: [
@@ -221,6 +238,7 @@ test("values that are too large, odd or gone are left out, and what is left is s
   await redis.hset(key("large"), "progress", JSON.stringify("ü".repeat(512)));
   await redis.hset(key("deep"), "data", "[".repeat(5000) + "]".repeat(5000), "opts", "{", "stacktrace", '[1,"a",null]');
   const traces = Array.from({ length: 60 }, (_, index) => `${index} ${"t".repeat(9000)}`);
+  await redis.hset(key("small"), "stacktrace", JSON.stringify(["t".repeat(5_000_000)]));
   await redis.hset(key("large"), "stacktrace", JSON.stringify(traces), "pb", "worker 7", "data", "no JSON");
   // As early versions of BullMQ 5 do, and a key of another kind.
   await redis.rpush(key("wait"), "0:0");
@@ -242,6 +260,7 @@ test("values that are too large, odd or gone are left out, and what is left is s
     options: null,
     stacktrace: ["a"],
   });
+  expect((await readJob(httpUrl, "__proto__", "small")).stacktrace).toEqual([]);
   const { stacktrace, processed_by, data } = await readJob(httpUrl, "__proto__", "large");
   expect(stacktrace).toEqual(traces.slice(10).map((trace) => trace.slice(0, 8000)));
   expect({ processed_by, data }).toEqual({ processed_by: "worker 7", data: null });
