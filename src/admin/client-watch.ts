@@ -4,7 +4,7 @@ import type { RegistryObserver } from "../connections/registry-observer.ts";
 import type { ClientGone } from "../protocol/admin.ts";
 import { WebSocketMessage } from "../protocol/message.ts";
 import { CLIENTS_TOPIC } from "../protocol/topic.ts";
-import { reportClient } from "./client-report.ts";
+import { backlogOf, reportClient } from "./client-report.ts";
 
 /** Most updates in one sweep; whoever comes later has its turn in the next. They would fill the watching page's outbox. */
 const MAX_UPDATES = 1000;
@@ -60,18 +60,16 @@ export class ClientWatch implements RegistryObserver {
       return;
     }
     if (this.#round.length === 0) this.#round = [...this.#manager.connections].reverse();
-    const updates: WebSocketMessage[] = [];
-    while (updates.length < MAX_UPDATES) {
+    for (let updates = 0; updates < MAX_UPDATES; ) {
       const connection = this.#round.pop();
-      if (!connection) break;
+      if (!connection) return;
       const [state, before] = [stateOf(connection), told.get(connection)];
       // Without what was told before, that it connected has not been told yet.
       if (!connection.isOpen || !before || isSame(state, before)) continue;
       told.set(connection, state);
-      updates.push(new WebSocketMessage({ type: "client_updated", content: reportClient(connection) }));
+      updates += 1;
+      this.#publish(new WebSocketMessage({ type: "client_updated", content: reportClient(connection) }));
     }
-    // Only now: what is published waits in the outboxes of those that are looked at.
-    for (const update of updates) this.#publish(update);
   }
 
   #tell(news: () => WebSocketMessage): void {
@@ -91,9 +89,10 @@ export class ClientWatch implements RegistryObserver {
   }
 }
 
-function stateOf({ outbox, lagMs, rttMs, topicChanges }: Connection): Told {
-  const { dropped, conflated } = outbox.losses;
-  return [outbox.messages, outbox.bytes, lagMs, rttMs ?? -1, topicChanges, dropped, conflated];
+function stateOf(connection: Connection): Told {
+  const { messages, bytes, lagMs } = backlogOf(connection);
+  const { dropped, conflated } = connection.outbox.losses;
+  return [messages, bytes, lagMs, connection.rttMs ?? -1, connection.topicChanges, dropped, conflated];
 }
 
 function isSame(state: Told, before: Told): boolean {

@@ -2,7 +2,7 @@ import type { Metric } from "prom-client";
 import { Counter, Gauge, Registry } from "prom-client";
 import type { Distribution } from "../connections/sample-window.ts";
 
-/** Values of a metric with labels. */
+/** Values of a metric with labels; without any, it is left out. */
 export type Labelled = [labels: Record<string, string>, value: number][];
 
 /**
@@ -23,6 +23,7 @@ export class MetricsPage {
 
   counter(name: string, help: string, value: number | Labelled): void {
     const labelNames = labelNamesOf(value);
+    if (!labelNames) return;
     const counter = new Counter({ name, help, labelNames, registers: [this.#registry] });
     if (typeof value === "number") counter.inc(value);
     else for (const [labels, each] of value) counter.inc(labels, each);
@@ -30,6 +31,7 @@ export class MetricsPage {
 
   gauge(name: string, help: string, value: number | Labelled): void {
     const labelNames = labelNamesOf(value);
+    if (!labelNames) return;
     const gauge = new Gauge({ name, help, labelNames, registers: [this.#registry] });
     if (typeof value === "number") gauge.set(value);
     else for (const [labels, each] of value) gauge.set(labels, each);
@@ -58,6 +60,9 @@ export class MetricsPage {
   }
 }
 
-function labelNamesOf(value: number | Labelled): string[] {
-  return typeof value === "number" ? [] : Object.keys(value[0]?.[0] ?? {});
+/** Null where there are labels, but no value has any: without a name prom-client would take it for one without labels, and say 0. */
+function labelNamesOf(value: number | Labelled): string[] | null {
+  if (typeof value === "number") return [];
+  const [first] = value;
+  return first ? Object.keys(first[0]) : null;
 }

@@ -90,6 +90,11 @@ export class Connection {
     return this.#state === "open";
   }
 
+  /** Whether the socket takes no more for now: only then does anything wait for longer than until its turn to be written. */
+  get isFull(): boolean {
+    return this.#transport.isFull;
+  }
+
   /** Whether nothing waits and the socket takes more. */
   get isWritable(): boolean {
     return this.#state === "open" && this.outbox.messages === 0 && !this.#transport.isFull;

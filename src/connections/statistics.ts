@@ -1,5 +1,11 @@
 import { SampleWindow } from "./sample-window.ts";
 
+/** Most types counted by themselves: an application may send messages of any number of its own. */
+const MAX_TYPES = 1000;
+
+/** The types beyond that, together; no message can have this one. */
+const OTHER_TYPES = "(others)";
+
 /** Counters of one `ConnectionManager` since it was made. */
 export class Statistics {
   readonly startedAt = Date.now();
@@ -27,7 +33,9 @@ export class Statistics {
   messagesSent(type: string, count: number): void {
     if (count === 0) return;
     this.messages.out += count;
-    this.#byType.set(type, (this.#byType.get(type) ?? 0) + count);
+    const isCounted = this.#byType.size < MAX_TYPES || this.#byType.has(type);
+    const counted = isCounted ? type : OTHER_TYPES;
+    this.#byType.set(counted, (this.#byType.get(counted) ?? 0) + count);
   }
 
   /** Messages sent, by type. */

@@ -92,7 +92,7 @@ const clientSchema = z.object({
   principal: z.string().nullable(),
   is_admin: z.boolean().describe("Whether it may subscribe to the topics of administrators."),
   topics: z.array(z.string()),
-  outbox: outboxSchema,
+  outbox: outboxSchema.describe("What waits as its socket takes no more."),
   lag_ms: z.number().describe("Age of the oldest message in its outbox."),
   rtt_ms: z.number().nullable(),
   dropped: z.int().describe("Lines of logs dropped for it, as it did not keep up."),

@@ -219,6 +219,28 @@ test("a refused topic rejects its promise, is told as an error, and is not asked
   expect((await second.subscribed({}, true)).content.topics).toEqual(["*"]);
 });
 
+test("whoever is no administrator any more loses the topics for administrators, and no others", async () => {
+  const server = await ScriptedServer.start();
+  const { client, errors, messages, until } = connectClient({ url: server.url, topics: ["queue:a"] });
+  const first = await server.accept();
+  await first.subscribed({ a: "A1" });
+  const admin = client.subscribe(["stats"]);
+  expect((await first.subscribed()).content.topics).toEqual(["stats"]);
+  await admin;
+  first.socket.terminate();
+
+  const second = await server.accept();
+  const resume = await second.take("subscribe");
+  expect(resume.content).toEqual({ topics: ["queue:a", "stats"], since: { a: "A1" } });
+  second.send("error", { code: "forbidden", message: "for administrators" }, resume.meta);
+  const apart = await second.take("subscribe");
+  expect(apart.content).toEqual({ topics: ["stats"] });
+  second.send("error", { code: "forbidden", message: "for administrators" }, apart.meta);
+  expect((await second.subscribed({ a: "A2" })).content.topics).toEqual(["queue:a"]);
+  await until(() => messages.filter(({ type }) => type === "subscribed").length === 3, "subscribed again");
+  expect(errors.map(({ serverCode }) => serverCode)).toEqual(["forbidden"]);
+});
+
 test("a repeated message is told once, and its cursor counts all the same", async () => {
   const server = await ScriptedServer.start();
   const { messages } = connectClient({ url: server.url });

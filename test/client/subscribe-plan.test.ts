@@ -57,6 +57,14 @@ test("queues whose cursors do not fit are named", () => {
   );
 });
 
+test("topics for administrators are asked for first and apart, so that the others neither wait nor are refused with them", () => {
+  expect(splitTopics(["queue:a", "stats", "job:a:1", "clients"])).toEqual([
+    ["stats", "clients"],
+    ["queue:a", "job:a:1"],
+  ]);
+  expect(splitTopics(["stats"])).toEqual([["stats"]]);
+});
+
 test("no topics make no request", () => {
   expect(splitTopics([])).toEqual([]);
 });

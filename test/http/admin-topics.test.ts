@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { BridgeOptions } from "../../src/config.ts";
 import { clientsSchema, statsHistorySchema } from "../../src/http/schemas.ts";
-import { openQueue } from "../bridge/support.ts";
+import { openPrivateRedis, openQueue } from "../bridge/support.ts";
 import { startBridge } from "../support/bridge.ts";
+import { uniquePrefix } from "../support/unique.ts";
 import type { ReceivedMessage } from "../support/viewer.ts";
 import { Viewer } from "../support/viewer.ts";
 import { call, strict } from "./support.ts";
@@ -87,6 +88,64 @@ describe("`stats`", () => {
       },
     });
     expect(viewer.messages.map(({ type }) => type)).not.toContain("stats");
+  });
+});
+
+describe("`stats` in trouble", () => {
+  it("goes on without Redis, says that it is away, and keeps the jobs as last counted", async () => {
+    const redis = await openPrivateRedis();
+    const prefix = uniquePrefix();
+    await openQueue("emails", prefix, { redisUrl: redis.url }).add("letter", {}, { delay: 60_000 });
+    const { wsUrl } = await startBridge({ queues: ["emails"], prefix, connection: redis.url });
+    const { viewer: admin } = await subscribe(wsUrl, ["stats"]);
+    const newest = () => admin.messages.filter(({ type }) => type === "stats").at(-1)?.content;
+    await admin.until(() => newest()?.queues[0]?.counts !== null && newest() !== undefined);
+    const { queues } = newest();
+
+    await redis.stop();
+    await admin.until(() => newest()?.health.status === "unhealthy", "Redis is said to be away");
+
+    expect(newest().health.checks.redis).toMatchObject({ status: "unhealthy", reason: expect.any(String) });
+    expect(newest().queues[0].counts).toEqual(queues[0].counts);
+    expect(Date.parse(newest().queues[0].counted_at)).toBeLessThanOrEqual(Date.parse(newest().at));
+  });
+
+  it("shows what waits for a viewer that reads nothing, and again when nothing does", async () => {
+    const { wsUrl, httpUrl, bridge } = await startBridge({ maxQueueSize: 100_000, maxQueueBytes: 64 * 1024 ** 2 });
+    const { viewer: admin } = await subscribe(wsUrl, ["stats", "clients"]);
+    const slow = await Viewer.open(`${wsUrl}/slow?watch=none`);
+    slow.socket.pause();
+    const listed = async () => clientsSchema.parse((await call(`${httpUrl}/clients`)).body).clients;
+    const waits = async () => (await listed()).find(({ client_id: id }) => id === "slow")?.outbox.messages ?? 0;
+    const content = "x".repeat(64 * 1024);
+    // As much as the two sockets between take, and more.
+    while ((await waits()) < 10) {
+      for (let count = 0; count < 10; count += 1) bridge.notify({ type: "news", content }, { clientId: "slow" });
+    }
+
+    const isBehind = ({ type, content: client }: ReceivedMessage) =>
+      type === "client_updated" && client.client_id === "slow" && client.outbox.messages >= 10 && client.lag_ms > 0;
+    await admin.next(isBehind);
+    await admin.next(({ type, content: stats }) => type === "stats" && stats.outbox.messages >= 10);
+    expect(bridge.stats().outbox.messages).toBe(await waits());
+
+    slow.socket.resume();
+    await expect.poll(waits).toBe(0);
+    const isWell = ({ type, content: client }: ReceivedMessage) =>
+      type === "client_updated" && client.client_id === "slow" && client.outbox.messages === 0;
+    await admin.until(() => admin.messages.slice(admin.messages.findIndex(isBehind)).some(isWell), "it is well again");
+  });
+
+  it("leaves a detached queue out", async () => {
+    const { wsUrl, bridge } = await startBridge({ queues: ["emails", "images"] });
+    const { viewer: admin } = await subscribe(wsUrl, ["stats"]);
+    const listed = (names: string[]) => (message: ReceivedMessage) =>
+      message.type === "stats" &&
+      JSON.stringify(message.content.queues.map(({ queue }: { queue: string }) => queue)) === JSON.stringify(names);
+    await admin.next(listed(["emails", "images"]));
+    bridge.detachQueue("emails");
+    const { content } = await admin.next(listed(["images"]));
+    expect(content.sources.map(({ queue }: { queue: string | null }) => queue)).not.toContain("emails");
   });
 });
 

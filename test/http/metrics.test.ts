@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Stats } from "../../src/index.ts";
 import { openQueue } from "../bridge/support.ts";
+import { readDocument, tableAfter } from "../docs/documents.ts";
 import { startBridge } from "../support/bridge.ts";
 import { Viewer } from "../support/viewer.ts";
 import { startStockWorker } from "../support/worker-process.ts";
@@ -50,9 +51,18 @@ function figure(metrics: Map<string, ReadMetric>, series: string): number | unde
 
 describe("metrics", () => {
   it("are named as Prometheus wants them, explained, and of the process too", async () => {
-    const { httpUrl } = await startBridge({ queues: ["emails"] });
+    const { httpUrl, wsUrl, prefix } = await startBridge({ queues: ["emails"] });
+    const viewer = await Viewer.open(wsUrl);
+    // Before the first event its age is not known.
+    await openQueue("emails", prefix).add("letter", {});
+    await viewer.next("task_added");
+    await expect.poll(async () => (await scrape(httpUrl)).has("bullcast_source_lag_seconds")).toBe(true);
     const metrics = await scrape(httpUrl);
     const own = [...metrics].filter(([name]) => name.startsWith("bullcast_"));
+    const documented = tableAfter(readDocument("README.md"), "### Prometheus").flatMap(([names = ""]) =>
+      [...names.matchAll(/bullcast_[a-z_]+/g)].map(([name]) => name),
+    );
+    expect(documented.sort()).toEqual(own.map(([name]) => name).sort());
     expect(own.length).toBeGreaterThan(15);
     for (const [name, { type, help, values }] of own) {
       expect(name).toMatch(/^bullcast(_[a-z]+)+$/);
@@ -113,6 +123,14 @@ describe("metrics", () => {
     expect(await isThere()).toBe(true);
     bridge.detachQueue("images");
     expect(await isThere()).toBe(false);
+  });
+
+  it("come also without Redis, and say that it is not well", async () => {
+    const { httpUrl } = await startBridge({ queues: ["emails"], connection: "redis://127.0.0.1:1" });
+    const metrics = await scrape(httpUrl);
+    expect(figure(metrics, 'bullcast_health_status{status="unhealthy"}')).toBe(1);
+    expect(figure(metrics, 'bullcast_source_reading{kind="event-stream",queue="emails"}')).toBe(0);
+    expect(metrics.has("bullcast_queue_jobs")).toBe(false);
   });
 
   it("are given to several bridges in one process, each with its own figures", async () => {

@@ -25,6 +25,30 @@ describe("a sample window", () => {
     expect(samples.percentiles()).toEqual({ p50: 80, p99: 1000 });
   });
 
+  it("answers for the newest so many alone", () => {
+    const samples = new SampleWindow(4);
+    for (const value of [1, 2, 3, 4, 50, 60]) samples.add(value);
+    expect(samples.percentiles(2)).toEqual({ p50: 50, p99: 60 });
+    expect(samples.percentiles(100)).toEqual({ p50: 4, p99: 60 });
+    expect(samples.percentiles(0)).toEqual({ p50: null, p99: null });
+  });
+
+  it("counts all samples there have been, each under the least bound that is not below it", () => {
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: 0, max: 20_000, noNaN: true }), { maxLength: 50 }), (all) => {
+        const samples = new SampleWindow(3);
+        for (const value of all) samples.add(value);
+        const { boundsMs, counts, sumMs } = samples.distribution;
+        const expected = [...boundsMs, Number.POSITIVE_INFINITY].map(
+          (bound, index) => all.filter((value) => value <= bound && value > (boundsMs[index - 1] ?? -1)).length,
+        );
+        expect(counts).toEqual(expected);
+        expect(sumMs).toBeCloseTo(all.reduce((sum, value) => sum + value, 0));
+        expect(samples.count).toBe(all.length);
+      }),
+    );
+  });
+
   it("forgets the oldest samples when it is full", () => {
     fc.assert(
       fc.property(
