@@ -147,10 +147,10 @@ export class ConnectionManager {
     this.#subscriptions.index.add(EVERYBODY, connection);
     this.#heartbeat.add(connection);
     this.statistics.connectionOpened();
+    this.#registryObserver.opened(connection);
     this.#logger.debug({ clientId: connection.clientId, address: connection.remoteAddress, topics }, "connected");
     this.#send(connection, "connected", greeting(options, this.#options));
     if (topics.length > 0) this.#subscribeAtStart(connection, topics, since);
-    this.#registryObserver.opened(connection);
     // In the same turn: whoever has sent its first frames along with the upgrade may be closing already.
     connection.flush();
     return connection;
@@ -168,8 +168,9 @@ export class ConnectionManager {
 
   /** The transport's socket is gone, for whatever reason. */
   remove(connection: Connection): void {
-    if (connection.isOpen) this.#unregister(connection, null, "the socket closed");
+    const { isOpen } = connection;
     connection.markClosed();
+    if (isOpen) this.#unregister(connection, null, "the socket closed");
     this.#closing.delete(connection);
   }
 

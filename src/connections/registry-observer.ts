@@ -5,6 +5,7 @@ import type { Connection } from "./connection.ts";
  * called is over: in a microtask it may.
  */
 export interface RegistryObserver {
+  /** Comes before anything is done to the connection: that may close it already. */
   opened(connection: Connection): void;
   /** The code is null when the socket closed without one of the server's. */
   closed(connection: Connection, code: number | null, reason: string): void;

@@ -176,4 +176,16 @@ describe("`clients`", () => {
       },
     });
   });
+
+  it("tells that somebody came before that they were turned away", async () => {
+    const { wsUrl } = await startBridge({ queues: ["emails"] });
+    const { viewer: admin } = await subscribe(wsUrl, ["clients"]);
+    await expect(Viewer.open(`${wsUrl}/anna?queue=emails&since=nonsense`)).rejects.toThrow();
+    const isOfAnna = ({ content }: ReceivedMessage) => content?.client_id === "anna";
+    await admin.until(() => admin.messages.filter(isOfAnna).length === 2);
+    expect(admin.messages.filter(isOfAnna)).toMatchObject([
+      { type: "client_connected" },
+      { type: "client_disconnected", content: { code: 4400 } },
+    ]);
+  });
 });
