@@ -36,7 +36,10 @@ export interface JobRoutesOptions {
 export function addJobRoutes(routes: Router, { jobs, logger }: JobRoutesOptions): void {
   const sendUnanswered = (response: ServerResponse, error: unknown, asked: object): void => {
     logger.debug({ err: error, ...asked }, "jobs could not be read");
-    sendProblem(response, { status: 503, detail: "Redis does not answer; ask again later" });
+    const detail = isForbidden(error)
+      ? "the Redis user may not read jobs: allow it the commands that bullcast's README lists"
+      : "Redis does not answer; ask again later";
+    sendProblem(response, { status: 503, detail });
   };
 
   routes
@@ -50,7 +53,8 @@ export function addJobRoutes(routes: Router, { jobs, logger }: JobRoutesOptions)
   routes
     .route("/jobs")
     .get(async (request, response) => {
-      const read = readJobQuery(request.url.split("?", 2)[1] ?? "");
+      // From the first question mark on: a queue's name may hold others.
+      const read = readJobQuery(/\?(.*)/s.exec(request.url)?.[1] ?? "");
       if ("issues" in read) return sendInvalid(response, read.issues);
       const { queue, state: states = LISTED_STATES, limit = DEFAULT_LIMIT, after = null } = read.asked;
       const attached = jobs.summaries().map((summary) => summary.queue);
@@ -85,6 +89,11 @@ export function addJobRoutes(routes: Router, { jobs, logger }: JobRoutesOptions)
       else sendUnknownJob(response, name.data, job === null ? id : undefined);
     })
     .all(refuseMethod("GET, HEAD"));
+}
+
+/** Whether Redis answers, but does not let its user do what was asked, by itself or in a transaction. */
+function isForbidden(error: unknown): boolean {
+  return error instanceof Error && /^(NOPERM|EXECABORT)/.test(error.message);
 }
 
 /** Without an id the queue itself is not known. */

@@ -341,6 +341,14 @@ test.each(["active 999999999999999 letters", "active 0 nowhere", "completed 5 le
   },
 );
 
+test("a queue's name may hold whatever a query may", async () => {
+  const { httpUrl, prefix } = await startBridge({ queues: ["a", "a?b"] });
+  await openQueue("a?b", prefix).add("letter", {}, { jobId: "one" });
+  for (const query of ["?queue=a?b", "?queue=a%3Fb"]) {
+    expect(placesOf((await readPage(httpUrl, query)).jobs)).toEqual(["waiting a?b one"]);
+  }
+});
+
 test("a queue that is not attached is answered with 404", async () => {
   const { httpUrl, bridge } = await startBridge({ queues: ["letters"] });
   for (const queue of ["other", "constructor"]) {

@@ -153,6 +153,16 @@ test("while Redis does not answer that is said, and nothing of the error is show
   }
 });
 
+test.each(["NOPERM this user has no permissions", "EXECABORT Transaction discarded"])(
+  "what the Redis user may not do is not taken for silence: %s",
+  async (message) => {
+    const { url } = await serveJobs(() => Promise.reject(new Error(message)));
+    const answer = await call(`${url}/emails/7`);
+    expect(expectProblem(answer, 503).detail).toContain("the Redis user may not read jobs");
+    expect(answer.text).not.toContain(message);
+  },
+);
+
 test.each(["a:b", "a".repeat(257)])("no queue can be called %s, and Redis is not asked", async (queue) => {
   const { url, asked } = await serveJobs(async () => SNAPSHOT);
   const { errors } = expectProblem(await call(`${url}/${encodeURIComponent(queue)}/1`), 400, ["queue"]);
