@@ -44,6 +44,16 @@ describe("about", () => {
     expect((await call(`${httpUrl}/about`, { headers })).body).toMatchObject({ needs_token: true, version: VERSION });
   });
 
+  it("is not asked with one wrong token after the other unheard", async () => {
+    const { httpUrl, logs } = await mountBridge({ adminToken: "secret" });
+    const refusals = () => logs.filter(({ msg }) => String(msg).startsWith("requests are refused"));
+    await call(`${httpUrl}/about`);
+    expect(refusals()).toEqual([]);
+    await call(`${httpUrl}/about`, { headers: { authorization: "Bearer other" } });
+    expect(refusals()).toMatchObject([{ status: 401, detail: expect.stringContaining("admin token") }]);
+    expect(JSON.stringify(logs)).not.toContain("other");
+  });
+
   it("says why somebody is refused, and what to set", async () => {
     const address = ownNetworkAddress();
     const { httpUrl } = await mountBridge({}, { host: "0.0.0.0", address });
