@@ -181,7 +181,8 @@ export const TEXTS = {
     },
     stalled: "stalled",
     stalledHint: "A worker lost this job; it was put back to be done again.",
-    stale: "may be out of date",
+    stale: "stale",
+    staleHint: "Messages about this job may have been missed. It is being looked at again.",
     unnamed: "(no name)",
     attempt: (attempt: number, attempts: number | null) =>
       attempts !== null && attempts > 1 ? `${attempt} of ${attempts}` : `${attempt}`,
@@ -223,7 +224,6 @@ export const TEXTS = {
     copyLink: "Copy link",
     parent: (queue: string, id: string) => `Child of ${queue} #${id}`,
     facts: {
-      queue: "Queue",
       attempt: "Attempt",
       added: "Added",
       started: "Started",
@@ -239,6 +239,7 @@ export const TEXTS = {
     progress: "Progress",
     removed: (time: string) => `This job was removed at ${time}. What was seen of it stays here.`,
     gone: "BullMQ does not have this job any more. This is how it ended, as the bridge remembers it.",
+    lost: "BullMQ does not have this job any more, and the bridge has not seen how it ended.",
     stale: "Messages about this job may have been missed. It is being looked at again.",
     unknown: {
       title: "There is no such job",
@@ -265,6 +266,7 @@ export const TEXTS = {
         stalled: "stalled: its worker was lost",
         interrupted: "put back",
         running: "running",
+        unknown: "nobody saw how it ended",
       },
       ends: { completed: "Completed", failed: "Failed", removed: "Removed" },
       past: (count: number) => (count === 1 ? "1 earlier attempt failed" : `${count} earlier attempts failed`),
@@ -272,7 +274,6 @@ export const TEXTS = {
       unknownHint:
         "BullMQ keeps the times of the last attempt only; this page sees those that happen while it is open.",
       dueAt: (time: string) => `due at ${time}`,
-      after: (duration: string) => `after ${duration}`,
       stack: "Stack",
     },
     data: {

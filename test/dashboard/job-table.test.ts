@@ -140,10 +140,22 @@ test("it is bounded: what is not shown goes first, then the oldest that has ende
   expect(table.size).toBeLessThanOrEqual(510);
   expect(table.get("a", "100")?.view.state).toBe("active");
   expect(table.get("a", "3")).toBeUndefined();
-  expect(table.isFull).toBe(true);
+  expect([table.isFull, table.hasLetGo]).toEqual([true, true]);
   const read = table.beginRead();
-  read.merge([summaryOf("2")]);
+  read.merge([summaryOf("2", { state: "failed" })]);
   expect(table.get("a", "2")).toBeUndefined();
+});
+
+test("what is not shown makes room for older jobs of which all are", () => {
+  const { table, ids } = makeTable({ maxRows: 10 });
+  for (let id = 1001; id <= 1510; id += 1) table.receive(tell("task_success", `${id}`, { seconds: id }));
+  expect(table.isFull).toBe(true);
+  table.setFilter({ ...NO_FILTER, states: ["failed"] });
+  expect([table.isFull, table.hasLetGo]).toEqual([false, false]);
+  const read = table.beginRead();
+  read.merge(["3", "2", "1"].map((id) => summaryOf(id, { state: "failed" })));
+  expect(ids()).toBe("3 2 1");
+  expect(table.size).toBe(10);
 });
 
 test("rows hold no more of large reasons, lines and progress than is shown", () => {

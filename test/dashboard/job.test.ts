@@ -261,7 +261,7 @@ test(
     const { prefix, open } = await start({ connection: inject("redisUrl") });
     const { parent, children } = await addFlow(prefix, 3);
     const tab = await open(parent, "", "albums");
-    await tab.getByText("Children: 0 of 3 done").waitFor();
+    await tab.getByText("0 of 3 done").waitFor();
     await tab.getByText("waits for children", { exact: true }).waitFor();
     const requests: string[] = [];
     tab.on("request", (request) => requests.push(request.url()));
@@ -269,9 +269,9 @@ test(
     const worker = await startLedWorker("emails", prefix);
     const [first, second, third] = children;
     worker.tell(first, { result: 1 });
-    await tab.getByText("Children: 1 of 3 done").waitFor();
+    await tab.getByText("1 of 3 done").waitFor();
     worker.tell(second, { result: 2 });
-    await tab.getByText("Children: 2 of 3 done").waitFor();
+    await tab.getByText("2 of 3 done").waitFor();
     expect(requests).toEqual([]);
     worker.tell(third, { result: 3 });
     await tab.getByText("waiting", { exact: true }).waitFor();
@@ -280,7 +280,7 @@ test(
     await tab.getByRole("link", { name: `Child of albums #${parent}` }).click();
     await tab.getByRole("heading", { name: `album #${parent}` }).waitFor();
     // It does not wait for them any more; all are done.
-    await tab.getByText("Children: 3 of 3 done").waitFor();
+    await tab.getByText("3 of 3 done").waitFor();
   },
 );
 

@@ -19,7 +19,7 @@ const { job: texts } = TEXTS;
 
 /** What the job is called, how it stands, and the numbers. */
 export function JobHead({ job: { record, details } }: { job: ShownJob }) {
-  const { view, parent } = record;
+  const { view, parent, children } = record;
   const { queue, id, name, state } = view;
   return (
     <header class="job-head-card">
@@ -56,6 +56,7 @@ export function JobHead({ job: { record, details } }: { job: ShownJob }) {
           <RelativeTime time={view.startedAt} />
         </Fact>
         <Took view={view} dueAt={dueAtOf(record) ?? details?.delay_until ?? null} />
+        {children && <Fact label={texts.facts.children}>{texts.childrenDone(children.done, children.total)}</Fact>}
         {details?.processed_by && <Fact label={texts.facts.worker}>{details.processed_by}</Fact>}
       </dl>
       <Progress record={record} />
@@ -101,6 +102,7 @@ function dueAtOf({ timeline }: JobRecord): string | null {
 function Progress({ record: { view, children } }: { record: JobRecord }) {
   // That a completed job has got to its end need not be said twice.
   const { percent, step } = readProgress(view.state === "completed" ? null : view.progress);
+  const isWaiting = view.state === "waiting-children";
   return (
     <>
       {percent !== null && (
@@ -110,18 +112,12 @@ function Progress({ record: { view, children } }: { record: JobRecord }) {
         </div>
       )}
       {step !== "" && !isFinished(view) && <p class="job-step">{step}</p>}
-      {children && (
+      {children && isWaiting && (
         <div class="job-meter" data-tone="delayed">
-          <ProgressBar
-            percent={children.total === 0 ? 100 : (children.done / children.total) * 100}
-            label={texts.childrenProgress}
-          />
-          <span>
-            {texts.facts.children}: {texts.childrenDone(children.done, children.total)}
-          </span>
+          <ProgressBar percent={(children.done / children.total) * 100} label={texts.childrenProgress} />
         </div>
       )}
-      {!children && view.state === "waiting-children" && <p class="job-step">{texts.childrenUnknown}</p>}
+      {!children && isWaiting && <p class="job-step">{texts.childrenUnknown}</p>}
     </>
   );
 }

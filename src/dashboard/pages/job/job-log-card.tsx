@@ -73,5 +73,6 @@ function download(name: string, text: string): void {
   link.href = url;
   link.download = name.replace(/[^\w.-]+/g, "_");
   link.click();
-  URL.revokeObjectURL(url);
+  // Not at once: some browsers only begin to read it now.
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
 }

@@ -18,13 +18,13 @@ const { job: texts } = TEXTS;
 /** One job, live: how it stands, what it has been through, what it says and what it is about. */
 export function JobPage({ queue, id }: { queue: string; id: string }) {
   const job = useJob(queue, id);
-  const { record, details, error } = job;
+  const { record, details, isMissing, error } = job;
   const { view, timeline } = record;
   // A job that logs is drawn sixty times a second: what has not changed is left as it is.
   const timelineCard = useMemo(() => <JobTimeline timeline={timeline} details={details} />, [timeline, details]);
   const dataCards = useMemo(() => <JobData view={view} details={details} />, [view.state, view.result, details]);
   const isNothing = view.state === "unknown" && timeline.length === 0;
-  if (isNothing && !record.isTold && error === null) {
+  if (isNothing && !record.isTold && !isMissing && error === null) {
     return (
       <div class="card">
         <Loading lines={6} />
@@ -63,10 +63,11 @@ export function JobPage({ queue, id }: { queue: string; id: string }) {
 /** What holds for all that is shown. */
 function Notices({ job: { record, isMissing, error } }: { job: ShownJob }) {
   const { view, removedAt } = record;
+  const isGone = (record.isGone || isMissing) && removedAt === null;
   return (
     <>
       {removedAt !== null && <Banner tone="info">{texts.removed(formatClock(removedAt))}</Banner>}
-      {removedAt === null && isFinished(view) && isMissing && <Banner tone="info">{texts.gone}</Banner>}
+      {isGone && <Banner tone="info">{isFinished(view) ? texts.gone : texts.lost}</Banner>}
       {view.isStale && <Banner tone="warn">{texts.stale}</Banner>}
       {error !== null && <Banner tone="warn">{texts.detailsFailed(error.message)}</Banner>}
     </>

@@ -6,7 +6,7 @@ import type { SnapshotContent } from "../../../protocol/snapshot.ts";
 import { JobLog } from "./job-log.ts";
 import { lineOfMessage, lineOfSnapshot } from "./log-line.ts";
 import type { Timeline } from "./timeline.ts";
-import { advance, reconcile, timelineOf } from "./timeline.ts";
+import { abandon, advance, reconcile, timelineOf } from "./timeline.ts";
 
 /** Everything the job page knows of its job, as told by messages. */
 export class JobRecord {
@@ -17,6 +17,7 @@ export class JobRecord {
   #children: SnapshotContent["children"] = null;
   #isTold = false;
   #removedAt: string | null = null;
+  #isGone = false;
 
   constructor(queue: string, id: string) {
     this.#view = unknownJob(queue, id);
@@ -49,6 +50,11 @@ export class JobRecord {
     return this.#removedAt;
   }
 
+  /** Whether BullMQ did not have the job any more when that was last asked. */
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
   /** Takes in any message of the server; answers whether it was about this job. */
   receive(message: ServerMessage): boolean {
     const before = this.#view;
@@ -71,8 +77,12 @@ export class JobRecord {
   }
 
   #receiveSnapshot(content: SnapshotContent): void {
-    // The job is gone. What was seen of it stays worth showing.
-    if (content.state === "unknown") return;
+    this.#isGone = content.state === "unknown";
+    if (this.#isGone) {
+      // What was seen of it stays worth showing, but lasts no longer.
+      this.#timeline = abandon(this.#timeline);
+      return;
+    }
     this.#removedAt = null;
     this.#parent = content.parent;
     this.#children = content.children;
@@ -85,6 +95,7 @@ export class JobRecord {
     if (message.type === "task_added") {
       this.#children = null;
       this.#removedAt = null;
+      this.#isGone = false;
       this.log.replace([], 0);
     }
     if (message.type === "task_removed") this.#removedAt = message.timestamp;

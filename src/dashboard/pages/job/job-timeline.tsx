@@ -88,9 +88,13 @@ const OUTCOME_TONES = { completed: "good", failed: "bad", stalled: "warn", inter
 function Attempt({ step, span, stack }: { step: AttemptStep; span: Span; stack: string | null }) {
   const reason = step.reason ?? reasonIn(stack);
   return (
-    <li class="step" data-tone={step.outcome === null ? "info" : OUTCOME_TONES[step.outcome]}>
+    <li
+      class="step"
+      data-tone={step.outcome === null ? (step.isOpen ? "info" : "neutral") : OUTCOME_TONES[step.outcome]}
+    >
       <span class="step-name">
-        {texts.attempt(step.number)} <span class="step-outcome">{texts.outcomes[step.outcome ?? "running"]}</span>
+        {texts.attempt(step.number)}{" "}
+        <span class="step-outcome">{texts.outcomes[step.outcome ?? (step.isOpen ? "running" : "unknown")]}</span>
       </span>
       <Length step={step} span={span} />
       <Bar step={step} span={span} />

@@ -141,6 +141,13 @@ export function advance(timeline: Timeline, { type, content, meta, timestamp: at
   }
 }
 
+/** The job is gone, and nobody knows since when: what lasted does so no more. */
+export function abandon(timeline: Timeline): Timeline {
+  const last = timeline.at(-1);
+  if (!last || !("isOpen" in last) || !last.isOpen) return timeline;
+  return [...timeline.slice(0, -1), { ...last, isOpen: false }];
+}
+
 function openWait(state: WaitStep["state"], from: string | null, dueAt: string | null): WaitStep {
   return { kind: "wait", state, from, to: null, isOpen: true, dueAt };
 }

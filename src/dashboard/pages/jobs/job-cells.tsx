@@ -44,7 +44,11 @@ export class JobCells extends Component<JobCellsProps> {
               {texts.stalled}
             </Badge>
           )}
-          {view.isStale && <Badge tone="warn">{texts.stale}</Badge>}
+          {view.isStale && (
+            <Badge tone="warn" title={texts.staleHint}>
+              {texts.stale}
+            </Badge>
+          )}
         </td>
         <td class="job-name">
           <Link to={jobPath(row.queue, row.id)} class="job-link" tabIndex={isTabStop ? 0 : -1}>

@@ -49,9 +49,14 @@ export class JobTable {
     return this.#rows.size;
   }
 
-  /** Whether rows had to be let go, so that older jobs are not to be had here. */
+  /** Whether there is no room for older jobs: what does not pass the filter makes room, what is shown does not. */
   get isFull(): boolean {
-    return this.#hasLetGo || this.size >= this.maxRows;
+    return this.shown.length >= this.maxRows;
+  }
+
+  /** Whether rows were let go since the filter was set, so that what was read is not all here any more. */
+  get hasLetGo(): boolean {
+    return this.#hasLetGo;
   }
 
   /** The rows that pass the filter, the newest first. The same array as long as none comes or goes. */
@@ -64,14 +69,11 @@ export class JobTable {
     return this.#rows.get(jobTopic(queue, id));
   }
 
-  rows(): Iterable<JobRow> {
-    return this.#rows.values();
-  }
-
   setFilter(filter: JobFilter): void {
     this.#passes = makeTest(filter);
     for (const row of this.#order) row.isShown = this.#passes(row);
     this.#shown = null;
+    this.#hasLetGo = false;
   }
 
   /** Takes in any message of the server. */
@@ -114,17 +116,19 @@ export class JobTable {
   }
 
   #merge(jobs: readonly JobSummary[], since: number): void {
+    const { isFull } = this;
     for (const job of jobs) {
       const key = jobTopic(job.queue, job.id);
       if ((this.#removed.get(key) ?? 0) > since) continue;
       const held = this.#rows.get(key);
-      if (!held && this.size >= this.maxRows) continue;
+      if (!held && isFull) continue;
       const row = held ?? new JobRow(job.queue, job.id, Date.parse(job.added_at ?? "") || 0);
       const wasShown = row.isShown;
       row.read(job, { isOlder: row.heardAt > since });
       this.#place(row, held !== undefined);
       this.#settle(row, wasShown);
     }
+    if (this.size > this.maxRows + LET_GO_AT_ONCE) this.#letGo();
     this.#observer.changed();
   }
 

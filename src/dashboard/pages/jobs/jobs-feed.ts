@@ -95,6 +95,8 @@ export class JobsFeed {
   }
 
   setFilter(filter: JobFilter): void {
+    // Jobs that were read and let go may be among those wanted now.
+    if (this.table.hasLetGo) this.#pages.restart();
     this.#filter = filter;
     this.table.setFilter(filter);
     this.#onChange();

@@ -5,6 +5,9 @@ import type { RowWindow } from "../../row-window.ts";
 import { windowOf } from "../../row-window.ts";
 import { rowIndexOf } from "./use-row-focus.ts";
 
+/** Rows that may be gone at once, from the one that must not move on. */
+const MAX_GONE = 50;
+
 /** Any row that can be told from others. */
 interface Row {
   readonly key: string;
@@ -18,8 +21,8 @@ export interface ShownRows extends RowWindow {
 /** Where the page was when it was last drawn. */
 interface Drawn {
   rows: readonly Row[];
-  /** The row that must not move, and where it was; null at the top, where new rows push the others down. */
-  anchor: { row: Row; index: number } | null;
+  /** The index of the row that must not move. */
+  anchor: number | null;
   newer: number;
   subject: string;
 }
@@ -54,7 +57,9 @@ export function useRowWindow(
   // How far the first row has gone up under the table's head, which stays at the top.
   const scrolled = list.current ? stickyBottomOf(list.current) - list.current.getBoundingClientRect().top : 0;
   if (subject !== before.subject) moved.current = Math.min(0, -scrolled);
-  else moved.current = before.anchor && rows !== before.rows ? shiftOf(before.anchor, rows) * rowHeight : 0;
+  else
+    moved.current =
+      before.anchor !== null && rows !== before.rows ? shiftOf(before.rows, before.anchor, rows) * rowHeight : 0;
   const scrollTop = scrolled + moved.current;
   const anchor = anchorOf(rows, scrollTop, rowHeight, list.current);
   const newer = scrollTop <= 0 ? 0 : Math.max(0, before.newer + Math.round(moved.current / rowHeight));
@@ -67,12 +72,16 @@ export function useRowWindow(
   return { ...windowOf(Math.max(0, scrollTop), innerHeight, rowHeight, rows.length), newer };
 }
 
-/** How many rows further down the anchor is now; none where it is gone. */
-function shiftOf({ row, index }: { row: Row; index: number }, rows: readonly Row[]): number {
-  const now = rows.indexOf(row);
-  return now < 0 ? 0 : now - index;
+/** How many rows further down the anchor is now; where it is gone, the next one below it that is not. */
+function shiftOf(before: readonly Row[], anchor: number, rows: readonly Row[]): number {
+  for (const [offset, row] of before.slice(anchor, anchor + MAX_GONE).entries()) {
+    const index = rows.indexOf(row);
+    if (index >= 0) return index - anchor - offset;
+  }
+  return 0;
 }
 
+/** The row that must not move; null at the top, where new rows push the others down. */
 function anchorOf(
   rows: readonly Row[],
   scrollTop: number,
@@ -81,8 +90,7 @@ function anchorOf(
 ): Drawn["anchor"] {
   const focused = list?.contains(document.activeElement) ? rowIndexOf(document.activeElement) : null;
   const index = scrollTop > 0 ? Math.floor(scrollTop / rowHeight) : focused;
-  const row = rows[index ?? -1];
-  return row && index !== null ? { row, index } : null;
+  return index !== null && index < rows.length ? index : null;
 }
 
 function stickyBottomOf(list: HTMLElement): number {
