@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { FlowJob } from "bullmq";
 import { FlowProducer } from "bullmq";
 import type { Page } from "playwright-core";
-import { expect, inject, onTestFinished, test } from "vitest";
+import { expect, inject, onTestFinished, test, vi } from "vitest";
 import type { BridgeOptions } from "../../src/config.ts";
 import { openQueue } from "../bridge/support.ts";
 import { startBridge } from "../support/bridge.ts";
@@ -13,6 +13,9 @@ import { startLedWorker } from "./led-worker.ts";
 import { openDashboard } from "./support.ts";
 
 const SLOW = { timeout: 60_000 };
+
+// A browser on a machine that others use, too, takes its time.
+vi.setConfig({ expect: { poll: { timeout: 10_000 } } });
 
 /** A bridge of one queue, its worker, and a way to look at its jobs. */
 async function start(options: Partial<BridgeOptions> = {}) {

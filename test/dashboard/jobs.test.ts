@@ -1,6 +1,6 @@
 import { FlowProducer } from "bullmq";
 import type { Locator, Page } from "playwright-core";
-import { expect, inject, onTestFinished, test } from "vitest";
+import { expect, inject, onTestFinished, test, vi } from "vitest";
 import { openQueue } from "../bridge/support.ts";
 import { startBridge } from "../support/bridge.ts";
 import { launchBrowser } from "../support/browser.ts";
@@ -11,6 +11,9 @@ import { openDashboard } from "./support.ts";
 
 const DAY_MS = 86_400_000;
 const SLOW = { timeout: 60_000 };
+
+// A browser on a machine that others use, too, takes its time.
+vi.setConfig({ expect: { poll: { timeout: 10_000 } } });
 
 /** A bridge of two queues, and the table of its jobs in a browser. */
 async function start(path = "jobs") {
