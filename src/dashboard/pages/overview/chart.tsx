@@ -32,7 +32,7 @@ interface ChartProps {
   formatAxis: (value: number) => string;
 }
 
-const HEIGHT = 132;
+const HEIGHT = 138;
 /** What is shown at least, so that the first samples are no wall. */
 const SHORTEST_SECONDS = 60;
 const darkScheme = matchMedia("(prefers-color-scheme: dark)");
@@ -154,7 +154,7 @@ function optionsOf(
       y: { range: (_plot, _from, to) => [0, niceTop(to)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 22, gap: 4, space: 80, values: (_plot, ticks) => clocksOf(ticks) },
+      { ...axis, grid: { show: false }, size: 28, gap: 9, space: 80, values: (_plot, ticks) => clocksOf(ticks) },
       { ...axis, size: 52, gap: 6, space: 34, values: (_plot, ticks) => ticks.map(formatAxis) },
     ],
     series: [
