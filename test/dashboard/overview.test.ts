@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { openQueue } from "../bridge/support.ts";
+import { openQueue, openQueue5 } from "../bridge/support.ts";
 import { startBridge } from "../support/bridge.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { openRedis } from "../support/redis.ts";
@@ -56,6 +56,18 @@ test("a number of jobs leads to these jobs", async () => {
   await page.getByText("reminder").first().waitFor();
   await page.goBack();
   await page.getByRole("heading", { name: "Overview" }).waitFor();
+});
+
+test("the jobs that a paused queue of BullMQ 5 has set aside are found among those that wait", async () => {
+  const { prefix, ...bridge } = await startBridge({ queues: ["emails"] });
+  const emails = openQueue5("emails", prefix);
+  await emails.add("reminder", {}, { delay: 3_600_000 });
+  await emails.pause();
+  await emails.add("welcome", {});
+  const page = await openDashboard(await launchBrowser(), bridge);
+  await page.getByRole("link", { name: "1 paused, emails" }).click();
+  await page.getByText("welcome").first().waitFor();
+  expect(await page.getByText("reminder").count()).toBe(0);
 });
 
 test("a part in trouble is named with the reason, and healthy again when it is", async () => {

@@ -1,3 +1,4 @@
+import type { ListedState } from "../../../protocol/queue-summary.ts";
 import type { JobState } from "../../../protocol/snapshot.ts";
 import { JOB_STATES } from "../../../protocol/snapshot.ts";
 import type { JobRow } from "./job-row.ts";
@@ -14,6 +15,11 @@ export const FILTER_STATES = [
 ] as const satisfies readonly JobState[];
 
 export type FilterState = (typeof FILTER_STATES)[number];
+
+/** By which one jobs listed under a state are found: those that a paused queue has set aside wait. */
+export function filterStateOf(state: ListedState): FilterState {
+  return state === "paused" ? "waiting" : state;
+}
 
 /** What the table shows; what is empty or null lets everything pass. Upper and lower case are the same. */
 export interface JobFilter {

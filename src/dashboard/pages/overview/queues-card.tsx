@@ -12,6 +12,7 @@ import { Link } from "../../parts/link.tsx";
 import { STATE_TONES } from "../../parts/state-badge.tsx";
 import { TableScroll } from "../../parts/table-scroll.tsx";
 import { TEXTS } from "../../texts.ts";
+import { filterStateOf } from "../jobs/job-filter.ts";
 import { SourceState } from "./source-state.tsx";
 
 const texts = TEXTS.overview.queues;
@@ -84,7 +85,7 @@ function QueueRow({ queue }: { queue: QueueSummary }) {
             NONE
           ) : (
             <Link
-              to={`${inQueue}&state=${state}`}
+              to={`${inQueue}&state=${filterStateOf(state)}`}
               class={counts[state] === 0 ? "count zero" : `count ${STATE_TONES[state]}`}
               aria-label={`${formatCount(counts[state])} ${TEXTS.parts.states[state]}, ${name}`}
             >
