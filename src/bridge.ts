@@ -13,7 +13,7 @@ import { isQueueEventsLike, QUEUE_NAME_PATTERN } from "./handed-in.ts";
 import type { BrowserFiles } from "./http/browser-files.ts";
 import { browserFiles } from "./http/browser-files.ts";
 import { readHealth } from "./http/health.ts";
-import type { JobSource } from "./http/job-routes.ts";
+import type { JobSource } from "./http/job-source.ts";
 import { RefusalLog } from "./http/refusal-log.ts";
 import type { RequestHandler } from "./http/rest-router.ts";
 import { createRestRouter } from "./http/rest-router.ts";

@@ -2,30 +2,15 @@ import type { ServerResponse } from "node:http";
 import type { Router } from "express";
 import { describeGiven, inputIssues } from "../input-issue.ts";
 import type { Logger } from "../logger.ts";
-import type { QueueSummary } from "../protocol/queue-summary.ts";
 import { LISTED_STATES } from "../protocol/queue-summary.ts";
 import type { SnapshotContent } from "../protocol/snapshot.ts";
 import type { JobDetail } from "../sources/job-detail.ts";
-import type { JobQuery, ListedJob } from "../sources/job-list.ts";
-import type { Slot } from "../sources/page-plan.ts";
 import { DEFAULT_LIMIT, readJobQuery } from "./job-query.ts";
 import { reportJob, reportListedJob } from "./job-reports.ts";
+import type { JobSource } from "./job-source.ts";
 import { encodePageCursor } from "./page-cursor.ts";
 import { refuseMethod, sendInvalid, sendJson, sendProblem } from "./problem.ts";
 import { queueNameSchema } from "./schemas.ts";
-
-/** What the routes ask about queues and jobs. All that is a promise rejects when Redis does not answer, but `count`. */
-export interface JobSource {
-  /** Counts the jobs of all queues, unless that was done just now. */
-  count(): Promise<void>;
-  /** The attached queues, with what was counted last. */
-  summaries(): QueueSummary[];
-  list(query: JobQuery): Promise<{ jobs: ListedJob[]; last: Slot | null }>;
-  /** How a job stands: null when there is none, undefined when its queue is not attached. */
-  read(queue: string, jobId: string): Promise<SnapshotContent | null | undefined>;
-  /** What a job was given and what it threw. */
-  detail(queue: string, jobId: string): Promise<JobDetail>;
-}
 
 export interface JobRoutesOptions {
   jobs: JobSource;

@@ -103,7 +103,7 @@ test("the installed program shows a job", async () => {
   const page = await fetch(`${origin}/`);
   expect(page.url).toBe(`${origin}/ws/dashboard/`);
   const [asset = ""] = /assets\/[\w-]+\.js/.exec(await page.text()) ?? [];
-  const script = await fetch(new URL(asset, page.url));
+  const script = await fetch(new URL(asset, page.url), { headers: { "accept-encoding": "br" } });
   expect([script.status, script.headers.get("content-encoding")]).toEqual([200, "br"]);
 });
 
