@@ -3,8 +3,10 @@ import type { ClientReport } from "../protocol/admin.ts";
 import { maskTopic } from "../protocol/topic.ts";
 
 /** What waits for a connection, and how long its oldest message has; nothing while the socket takes more, as then it is gone in a moment. */
-export function backlogOf({ isFull, outbox, lagMs }: Connection): { messages: number; bytes: number; lagMs: number } {
-  return isFull ? { messages: outbox.messages, bytes: outbox.bytes, lagMs } : { messages: 0, bytes: 0, lagMs: 0 };
+export function backlogOf(connection: Connection): { messages: number; bytes: number; lagMs: number } {
+  if (!connection.isFull) return { messages: 0, bytes: 0, lagMs: 0 };
+  const { outbox, lagMs } = connection;
+  return { messages: outbox.messages, bytes: outbox.bytes, lagMs };
 }
 
 /** A connection as administrators are shown it. */

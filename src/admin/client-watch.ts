@@ -6,8 +6,12 @@ import { WebSocketMessage } from "../protocol/message.ts";
 import { CLIENTS_TOPIC } from "../protocol/topic.ts";
 import { backlogOf, reportClient } from "./client-report.ts";
 
-/** Most updates in one sweep; whoever comes later has its turn in the next. They would fill the watching page's outbox. */
+/**
+ * Most updates in one sweep, and most bytes of them; whoever comes later has its turn in the next. They would fill the
+ * watching page's outbox: a connection with a thousand topics that changes one of them each second makes half a MiB of it.
+ */
 const MAX_UPDATES = 1000;
+const MAX_UPDATE_BYTES = 1024 * 1024;
 
 /** What of a connection has been told, but for when it was last seen. */
 type Told = readonly number[];
@@ -60,7 +64,7 @@ export class ClientWatch implements RegistryObserver {
       return;
     }
     if (this.#round.length === 0) this.#round = [...this.#manager.connections].reverse();
-    for (let updates = 0; updates < MAX_UPDATES; ) {
+    for (let updates = 0, bytes = 0; updates < MAX_UPDATES && bytes < MAX_UPDATE_BYTES; ) {
       const connection = this.#round.pop();
       if (!connection) return;
       const [state, before] = [stateOf(connection), told.get(connection)];
@@ -68,7 +72,7 @@ export class ClientWatch implements RegistryObserver {
       if (!connection.isOpen || !before || isSame(state, before)) continue;
       told.set(connection, state);
       updates += 1;
-      this.#publish(new WebSocketMessage({ type: "client_updated", content: reportClient(connection) }));
+      bytes += this.#publish(new WebSocketMessage({ type: "client_updated", content: reportClient(connection) }));
     }
   }
 
@@ -84,8 +88,11 @@ export class ClientWatch implements RegistryObserver {
     for (const news of due) this.#publish(news());
   }
 
-  #publish(message: WebSocketMessage): void {
-    this.#manager.publish(this.#manager.encode(message), [CLIENTS_TOPIC]);
+  /** Answers its bytes. */
+  #publish(message: WebSocketMessage): number {
+    const frame = this.#manager.encode(message);
+    this.#manager.publish(frame, [CLIENTS_TOPIC]);
+    return frame.bytes.length;
   }
 }
 

@@ -183,6 +183,20 @@ describe("watching clients", () => {
     expect(new Set(sweeps.flat()).size).toBe(2500);
   });
 
+  it("tells about a mebibyte of updates in a sweep", async () => {
+    const { manager, watch, admin } = await watchedManager({ maxQueueBytes: 4 * 1024 ** 2 });
+    const topics = Array.from({ length: 1000 }, (_, index) => `job:a:${String(index).padStart(500, "0")}`);
+    const viewers = Array.from({ length: 6 }, (_, index) => openViewer(manager, { clientId: `v${index}`, topics }));
+    await news();
+    admin.take();
+    for (const { connection } of viewers) connection.rttMs = 1;
+    const sweeps = [0, 1, 2].map(() => {
+      watch.sweep();
+      return told(admin).length;
+    });
+    expect(sweeps).toEqual([3, 3, 0]);
+  });
+
   it("does not take the sweep's own messages for a change of those they are for", async () => {
     const { manager, watch, admin } = await watchedManager();
     const anna = openViewer(manager, { clientId: "anna" });
