@@ -7,8 +7,15 @@ export type Route =
   | { page: "job"; queue: string; id: string }
   | { page: "unknown" };
 
+/** Safari refuses more than 100 changes of the address in 30 s, and one types faster than that. */
+const ADDRESS_PAUSE_MS = 350;
+
 const address = signal(new URL(location.href));
+let lastChangedAt = Number.NEGATIVE_INFINITY;
+let changing: ReturnType<typeof setTimeout> | undefined;
+
 addEventListener("popstate", () => {
+  clearTimeout(changing);
   address.value = new URL(location.href);
 });
 
@@ -29,6 +36,8 @@ export function addressOf(path: string): string {
 
 /** Goes to a view below the dashboard: `navigate("jobs?state=failed")`; the back button leads here again. */
 export function navigate(path: string): void {
+  clearTimeout(changing);
+  if (location.href !== address.value.href) showAddress();
   history.pushState(null, "", addressOf(path));
   address.value = new URL(location.href);
   scrollTo(0, 0);
@@ -36,14 +45,23 @@ export function navigate(path: string): void {
 
 /** Changes filters of this view in its address; null takes one away, a list gives it several values. Makes no step back. */
 export function setQuery(changes: Readonly<Record<string, string | readonly string[] | null>>): void {
-  const url = new URL(location.href);
+  const url = new URL(address.value);
   for (const [name, value] of Object.entries(changes)) {
     url.searchParams.delete(name);
     const values = typeof value === "string" ? [value] : (value ?? []);
     for (const one of values) if (one !== "") url.searchParams.append(name, one);
   }
-  history.replaceState(null, "", url);
   address.value = url;
+  clearTimeout(changing);
+  const pauseMs = lastChangedAt + ADDRESS_PAUSE_MS - performance.now();
+  if (pauseMs <= 0) showAddress();
+  else changing = setTimeout(showAddress, pauseMs);
+}
+
+/** Has the browser show the address of the view. */
+function showAddress(): void {
+  lastChangedAt = performance.now();
+  history.replaceState(null, "", address.value);
 }
 
 function parseRoute(pathname: string): Route {

@@ -69,9 +69,9 @@ test("the filter narrows, the heads sort, and the address holds both", async () 
   await tab.getByRole("searchbox").fill("queue:IMAGES");
   await expect.poll(() => idsOf(tab)).toEqual(["tab-11", "tab-10"]);
 
-  const address = new URL(tab.url());
-  expect(Object.fromEntries(address.searchParams)).toEqual({ q: "queue:IMAGES", sort: "client", order: "descending" });
-  const other = await openDashboard(browser, bridge, `clients${address.search}`);
+  const address = { q: "queue:IMAGES", sort: "client", order: "descending" };
+  await expect.poll(() => Object.fromEntries(new URL(tab.url()).searchParams)).toEqual(address);
+  const other = await openDashboard(browser, bridge, `clients?${new URLSearchParams(address)}`);
   await expect.poll(() => idsOf(other)).toEqual(["tab-11", "tab-10"]);
   await other.getByRole("searchbox").fill("nobody");
   await other.getByText("No client matches").waitFor();

@@ -164,7 +164,7 @@ test(
     await log.getByLabel("Search the log").fill("MX1");
     await expect.poll(() => lines(tab)).toEqual(["error mx1 hung up"]);
     expect(await log.locator("mark").allTextContents()).toEqual(["mx1"]);
-    expect(new URL(tab.url()).search).toBe("?level=warn&search=MX1");
+    await expect.poll(() => new URL(tab.url()).search).toBe("?level=warn&search=MX1");
 
     // What is copied and downloaded is what is shown.
     const format = /^\d{4}-\d\d-\d\dT[\d:.]+Z ERROR mx1 hung up$/;
