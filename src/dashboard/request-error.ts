@@ -27,6 +27,11 @@ export class RequestError extends Error {
     return new RequestError(0, "The bridge does not answer.", [], cause);
   }
 
+  /** What should have been JSON is not: a page of a proxy, for example, where one has to sign in first. */
+  static ofNoJson({ status }: Response, cause: unknown): RequestError {
+    return new RequestError(status, "What came is not from the bridge, or was cut off on its way.", [], cause);
+  }
+
   static async ofResponse(response: Response): Promise<RequestError> {
     // A proxy in between may answer anything.
     const problem: Problem = await response.json().catch(() => ({}));

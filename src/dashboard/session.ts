@@ -96,9 +96,16 @@ class Session {
       if (signal?.aborted) throw cause;
       throw RequestError.ofSilence(cause);
     }
-    if (response.status === 401) this.refuseToken();
+    // Of several requests under way all are refused; by then there may be another token, which was not.
+    if (response.status === 401 && token === this.token) this.refuseToken();
     if (!response.ok) throw await RequestError.ofResponse(response);
-    return (response.status === 204 ? null : await response.json()) as Answer;
+    if (response.status === 204) return null as Answer;
+    try {
+      return (await response.json()) as Answer;
+    } catch (cause) {
+      if (signal?.aborted) throw cause;
+      throw RequestError.ofNoJson(response, cause);
+    }
   }
 }
 

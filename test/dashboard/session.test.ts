@@ -62,3 +62,14 @@ test("whoever is not served is told why and what to set", async () => {
   await page.getByText("this one came through a proxy; to serve others set `adminToken`").waitFor();
   expect(await page.getByRole("navigation").count()).toBe(0);
 });
+
+test("an answer that is not the bridge's, say a proxy's page, leaves a page that says so and can ask again", async () => {
+  const { httpUrl } = await startBridge();
+  const page = await (await launchBrowser()).newPage();
+  await page.route("**/ws/about", (route) => route.fulfill({ contentType: "text/html", body: "<h1>Sign in</h1>" }));
+  await page.goto(`${httpUrl}/dashboard/`);
+  await page.getByText("What came is not from the bridge").waitFor();
+  await page.unroute("**/ws/about");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("Live", { exact: true }).waitFor();
+});
