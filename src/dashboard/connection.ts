@@ -1,7 +1,6 @@
 import { computed, signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
 import type { BullcastClientError } from "../client/bullcast-client-error.ts";
-import type { ClientState, MessageOf } from "../client/index.ts";
+import type { ClientState } from "../client/index.ts";
 import { BullcastClient } from "../client/index.ts";
 import { CLOSE_CODE } from "../protocol/close-code.ts";
 import type { Topic } from "../protocol/topic.ts";
@@ -20,6 +19,8 @@ class Connection {
   readonly refusedTopics = signal<ReadonlyMap<Topic, string>>(new Map());
   /** What the bridge calls this page's connection; null before the first. */
   readonly clientId = signal<string | null>(null);
+  /** Whether there is no connection but attempts to get one, also while one of them is under way. */
+  readonly isReconnecting = signal(false);
   /** Whether what is shown may be out of date. */
   readonly isStale = computed(() => this.state.value !== "open");
   readonly #uses = new Map<Topic, number>();
@@ -39,6 +40,7 @@ class Connection {
     let hasBeenOpen = false;
     client.on("state", (state) => {
       this.state.value = state;
+      if (state !== "connecting") this.isReconnecting.value = state === "waiting";
       if (state !== "open") return;
       this.refusal.value = null;
       // It may be another bridge by now, with other settings.
@@ -100,18 +102,3 @@ class Connection {
 }
 
 export const connection = new Connection();
-
-/** Watches topics for as long as the component is there: `useTopics("clients")`. */
-export function useTopics(...topics: readonly Topic[]): void {
-  const key = topics.join("\n");
-  useEffect(() => connection.watch(key === "" ? [] : key.split("\n")), [key]);
-}
-
-/** Listens to messages of one type for as long as the component is there; `deps` are what the listener makes use of. */
-export function useMessages<Type extends string>(
-  type: Type,
-  listener: (message: MessageOf<Type>) => void,
-  deps: readonly unknown[] = [],
-): void {
-  useEffect(() => connection.client.on(type, listener as (message: MessageOf<string>) => void), [type, ...deps]);
-}

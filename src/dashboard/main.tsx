@@ -5,9 +5,9 @@ import "./theme.ts";
 
 /*
  * How a page gets its data: it is drawn while `session.state` is `open`, asks REST by `session.request("/queues")`, says
- * by `useTopics("queue:emails")` which topics it needs, and hears them by `useMessages("task_failed", ...)` or at
- * `connection.client`. Of the bridge itself `bridgeStats` knows the newest and the last 15 minutes. Where it is, with
- * its filters, is `route` and `query` of the router. Nothing asks again by itself: what changes comes by the connection.
+ * by `connection.watch(["queue:emails"])` which topics it needs, and hears them at `connection.client`. Of the bridge
+ * itself `bridgeStats` knows the newest and the last 15 minutes. Where it is, with its filters, is `route` and `query`
+ * of the router. Nothing asks again by itself: what changes comes by the connection.
  */
 const place = document.getElementById("app");
 if (place) render(<App />, place);

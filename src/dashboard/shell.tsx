@@ -83,7 +83,7 @@ function Banners() {
           <Button onClick={() => connection.client.connect()}>{TEXTS.app.reconnect}</Button>
         </Banner>
       )}
-      {connection.state.value === "waiting" && <Banner tone="warn">{TEXTS.app.reconnecting}</Banner>}
+      {connection.isReconnecting.value && <Banner tone="warn">{TEXTS.app.reconnecting}</Banner>}
     </>
   );
 }

@@ -47,7 +47,8 @@ function Navigation() {
 }
 
 function ConnectionMark() {
-  const state = connection.state.value;
+  // Not every attempt is worth a word of its own: a screen reader would say each.
+  const state = connection.isReconnecting.value ? "waiting" : connection.state.value;
   return (
     <span class="connection" data-state={state} role="status">
       {TEXTS.app.connection[state]}

@@ -1,5 +1,7 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
 import type { Page } from "playwright-core";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { openQueue } from "../bridge/support.ts";
 import { startBridge } from "../support/bridge.ts";
 import { launchBrowser } from "../support/browser.ts";
@@ -84,4 +86,19 @@ test("whoever an administrator disconnects is told, and may connect again", asyn
   await page.getByRole("button", { name: "Connect again" }).click();
   await page.getByText("Live", { exact: true }).waitFor();
   expect(await page.getByText("The bridge closed this page's connection").count()).toBe(0);
+});
+
+test("an outage is shown as long as it lasts, also while the page waits for an answer", async () => {
+  const bridge = await startBridge();
+  const page = await openDashboard(await launchBrowser(), bridge);
+  await bridge.close();
+  await page.getByText("No connection to the bridge").waitFor();
+  // It takes connections and never says a word.
+  const silent = createServer((socket) => onTestFinished(() => void socket.destroy()));
+  silent.listen(Number(new URL(bridge.httpUrl).port), "127.0.0.1");
+  onTestFinished(() => void silent.close());
+  await once(silent, "connection");
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+  expect(await page.getByText("No connection to the bridge").count()).toBe(1);
+  await page.getByText("Reconnecting", { exact: true }).waitFor();
 });
