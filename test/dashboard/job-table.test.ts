@@ -94,6 +94,16 @@ test("after a gap unfinished jobs of its queue are in doubt until they are heard
   expect(table.get("a", "2")?.view).toMatchObject({ state: "failed", isStale: false });
 });
 
+test("of a queue that is not watched any more no row stays, and none is in doubt", () => {
+  const { table, ids } = makeTable();
+  table.receive(tell("task_active", "1"));
+  table.receive(tell("task_active", "2", { queue: "b" }));
+  table.removeQueue("a");
+  expect([ids(), table.size]).toEqual(["2", 1]);
+  table.receive(tell("task_active", "1", { seconds: 1 }));
+  expect(ids()).toBe("1 2");
+});
+
 test("each part of the filter narrows what is shown, and jobs come and go as they change", () => {
   const { table, ids } = makeTable();
   table.receive(tell("task_active", "41", { name: "send" }));

@@ -297,6 +297,18 @@ test("ten thousand jobs can be scrolled through, each in its place, with few of 
   await tab.getByRole("heading", { name: "send #1" }).waitFor();
 });
 
+test("jobs of a queue that is attached later are read, and those of one that is detached go", SLOW, async () => {
+  const { bridge, prefix, emails, open } = await start();
+  await emails.add("send", {});
+  await openQueue("reports", prefix).add("print", {});
+  const tab = await open();
+  await expect.poll(() => shown(tab)).toEqual(["send#1"]);
+  bridge.bridge.attachQueue("reports");
+  await expect.poll(() => shown(tab), { timeout: 15_000 }).toEqual(["print#1", "send#1"]);
+  bridge.bridge.detachQueue("emails");
+  await expect.poll(() => shown(tab)).toEqual(["print#1"]);
+});
+
 test("what one reads stays where it is as new jobs come above it, and says that there are some", SLOW, async () => {
   const { emails, open } = await start();
   await addMany(emails, 300);

@@ -115,6 +115,19 @@ export class JobTable {
     return read;
   }
 
+  /** A queue is not watched any more: of its jobs nothing will be told. */
+  removeQueue(queue: string): void {
+    const gone = this.#order.filter((row) => row.queue === queue);
+    if (gone.length === 0) return;
+    this.#order = this.#order.filter((row) => row.queue !== queue);
+    for (const row of gone) {
+      this.#rows.delete(row.key);
+      this.#observer.doubted(row, false);
+    }
+    this.#shown = null;
+    this.#observer.changed();
+  }
+
   #merge(jobs: readonly JobSummary[], since: number): void {
     const { isFull } = this;
     for (const job of jobs) {

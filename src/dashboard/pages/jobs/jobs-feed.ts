@@ -32,6 +32,8 @@ export class JobsFeed {
   readonly #onChange: () => void;
   readonly #stops: (() => void)[] = [];
   readonly #stale = new Map<string, JobRow>();
+  /** Null until it is known which there are. */
+  #queues: ReadonlySet<string> | null = null;
   #filter: JobFilter = NO_FILTER;
   #isClosed = false;
   #isReading = false;
@@ -101,6 +103,15 @@ export class JobsFeed {
     this.table.setFilter(filter);
     this.#onChange();
     if (this.#hasAsked && !this.isBegun) void this.readOn();
+  }
+
+  /** Takes in which queues the bridge watches: what one has that is new is read, and what is told of none any more goes. */
+  setQueues(queues: readonly string[]): void {
+    const before = this.#queues;
+    this.#queues = new Set(queues);
+    if (!before) return;
+    for (const queue of before) if (!this.#queues.has(queue)) this.table.removeQueue(queue);
+    if (queues.some((queue) => !before.has(queue))) this.#readAgain();
   }
 
   /** Reads older jobs; not if it does so already. */

@@ -1,3 +1,4 @@
+import { useSignalEffect } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { connection } from "../../connection.ts";
 import { bridgeStats } from "../../data/bridge-stats.ts";
@@ -39,6 +40,11 @@ export function JobsTable({ filter }: { filter: JobFilter }) {
     feed.start();
     return () => feed.close();
   }, [feed]);
+  useSignalEffect(() => {
+    const stats = bridgeStats.latest.value;
+    // Of very many the bridge names some only.
+    if (stats && stats.queues.length === stats.queues_total) feed.setQueues(stats.queues.map(({ queue }) => queue));
+  });
   const subject = `${writeFilter(filter)}`;
   // While it draws, and not after: rows that do not pass any more must not be seen once.
   useMemo(() => feed.setFilter(filter), [subject]);
