@@ -127,6 +127,17 @@ test("the timeline has each attempt with its reason and stack, also of those fro
   await tab.locator(".step").filter({ hasText: "Attempt 2" }).getByText("no mailbox", { exact: true }).waitFor();
 });
 
+test("who works at a job is told when it begins, and a result that no message can hold is read", SLOW, async () => {
+  const { prefix, emails, open } = await start({ maxQueueBytes: 256 * 1024 });
+  const { id } = await emails.add("send", {});
+  const tab = await open(id);
+  await expect.poll(() => steps(tab)).toEqual(["Waiting"]);
+  const worker = await startWorker("led-worker.mjs", { queue: "emails", prefix, options: { name: "ada-1" } });
+  await tab.getByText("ada-1", { exact: true }).waitFor();
+  worker.process.send({ id, result: { text: "x".repeat(100_000) } });
+  await tab.getByRole("region", { name: "Result" }).getByText("text:").waitFor();
+});
+
 test("a stall is a step of its own kind, and the attempt goes on after it", SLOW, async () => {
   const { prefix, emails, open } = await start();
   const options = { lockDuration: 1000, stalledInterval: 500, maxStalledCount: 3 };

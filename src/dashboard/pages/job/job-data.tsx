@@ -12,7 +12,9 @@ const { data: texts } = TEXTS.job;
 export function JobData({ view, details }: { view: JobView; details: JobDetails | null }) {
   return (
     <>
-      {view.state === "completed" && <Value title={texts.result} value={view.result} openLevels={2} />}
+      {view.state === "completed" && (
+        <Value title={texts.result} value={view.result ?? details?.result} openLevels={2} />
+      )}
       {details && details.data_bytes !== null && (
         <>
           <Value title={texts.data} value={details.data} bytes={details.data_bytes} openLevels={2} />

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { isType, jobOf } from "../../../client/server-message.ts";
+import type { JobView, ServerMessage } from "../../../client/index.ts";
 import type { JobDetails } from "../../../protocol/job-summary.ts";
 import { jobTopic, parseTopic } from "../../../protocol/topic.ts";
 import { connection } from "../../connection.ts";
@@ -29,20 +29,18 @@ export function useJob(queue: string, id: string): ShownJob {
   const record = useMemo(() => new JobRecord(queue, id), [queue, id]);
   const topic = jobTopic(queue, id);
   const [read, setRead] = useState<Omit<ShownJob, "record">>({ details: null, isMissing: false, error: null });
-  /** Grows when what is told by REST alone has changed: the stack of an attempt that has failed. */
-  const [failures, setFailures] = useState(0);
+  /** Grows when what is told by REST alone has changed. */
+  const [changes, setChanges] = useState(0);
 
   useEffect(() => {
     // An address can name what no job can be.
     if (parseTopic(topic)?.kind !== "job") return;
     const { client } = connection;
     const stop = client.on("message", (message) => {
+      const before = record.view;
       if (!record.receive(message)) return;
       frame.ask();
-      if (isType(message, "task_retrying") || isType(message, "task_failed") || isType(message, "task_added")) {
-        const job = jobOf(message);
-        if (job?.queue === queue && job.id === id) setFailures((count) => count + 1);
-      }
+      if (isToldByRestAlone(message, before, record.view)) setChanges((count) => count + 1);
     });
     const unwatch = connection.watch([topic]);
     return () => {
@@ -68,7 +66,7 @@ export function useJob(queue: string, id: string): ShownJob {
       },
     );
     return () => giveUp.abort();
-  }, [record, failures]);
+  }, [record, changes]);
 
   const isWaiting = record.view.state === "waiting-children" && record.children !== null;
   useEffect(() => {
@@ -82,4 +80,14 @@ export function useJob(queue: string, id: string): ShownJob {
   }, [isWaiting, topic]);
 
   return { record, ...read };
+}
+
+const CHANGES_OF_DETAILS: ReadonlySet<string> = new Set(["task_added", "task_active", "task_retrying", "task_failed"]);
+
+/** Whether a message about the job means news that only REST has: who works at it, the stack of an attempt that failed. */
+function isToldByRestAlone({ type, meta }: ServerMessage, before: JobView, after: JobView): boolean {
+  if (type === "task_success") return meta.omitted_bytes !== undefined;
+  // Of what happened unheard a snapshot shows where it has led.
+  if (type !== "snapshot") return CHANGES_OF_DETAILS.has(type);
+  return before.state !== "unknown" && (before.state !== after.state || before.attempt !== after.attempt);
 }
