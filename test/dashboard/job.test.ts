@@ -235,6 +235,16 @@ test(
     await log.getByRole("button", { name: "Follow" }).click();
     await expect.poll(async () => (await lines(tab)).at(-1)).toBe("info line 324");
 
+    // Lines that a filter lets pass again are not new.
+    await log.getByRole("button", { name: "Pause" }).click();
+    await log.getByLabel("Search the log").fill("line 32");
+    await log.getByText("6 of 325 lines").waitFor();
+    await log.getByLabel("Search the log").fill("");
+    await log.getByText("325 lines", { exact: true }).waitFor();
+    expect(await log.getByRole("button", { name: /new line/ }).count()).toBe(0);
+    const follow = log.getByRole("button", { name: "Follow" });
+    if ((await follow.count()) > 0) await follow.click();
+
     worker.tell(id, { level: "error", line: `${"x".repeat(500)} end` });
     await expect.poll(async () => (await lines(tab)).at(-1)).toMatch(/^x* end$/);
     const sideways = await pane.evaluate((element) => element.scrollWidth - element.clientWidth);

@@ -39,7 +39,7 @@ export function LogPane({ log, rows, filter, isFollowing, onFollow, emptyText }:
   const gutter = (hasTimes ? TIME_COLUMNS : 0) + (log.hasLevels ? LEVEL_COLUMNS : 0);
   rows.set(filter, size.columns - gutter);
   const shown = rows.rows;
-  const seen = useSeen(log, rows.lines.length, isFollowing);
+  const seen = useSeen(log, rows.lines.length, `${filter.level} ${filter.search}`, isFollowing);
   const scrollTop = isFollowing ? Number.MAX_SAFE_INTEGER : placeOf(pane.current, shown, seen.anchor);
   const end = Math.max(0, shown.length * ROW_HEIGHT - size.height);
   const { first, end: last } = windowOf(Math.min(scrollTop, end), size.height, ROW_HEIGHT, shown.length);
@@ -153,14 +153,22 @@ interface Seen {
 }
 
 /** Remembers what was in sight when the log was last drawn. */
-function useSeen(log: JobLog, count: number, isFollowing: boolean): Seen {
-  const seen = useRef<Seen & { generation: number; count: number }>({ anchor: null, fresh: 0, generation: 0, count });
+function useSeen(log: JobLog, count: number, subject: string, isFollowing: boolean): Seen {
+  const seen = useRef<Seen & { generation: number; count: number; subject: string }>({
+    anchor: null,
+    fresh: 0,
+    generation: 0,
+    count,
+    subject,
+  });
   const { current } = seen;
-  const hasBegunAnew = log.generation !== current.generation;
+  // Lines that a filter lets pass again have not come anew.
+  const hasBegunAnew = log.generation !== current.generation || subject !== current.subject;
   if (isFollowing) current.fresh = 0;
   else if (!hasBegunAnew) current.fresh = Math.max(0, current.fresh + count - current.count);
   current.generation = log.generation;
   current.count = count;
+  current.subject = subject;
   return current;
 }
 
