@@ -29,6 +29,16 @@ test("a snapshot tells all there is, and messages go on from there", () => {
   expect(record.receive(tell("task_success", "2")), "another job's").toBe(false);
 });
 
+test("a snapshot that has but the newest of the lines takes none of the others away", () => {
+  const record = recordOf(snapshotMessage("1", { state: "waiting-children", logs: [line("first"), line("second")] }));
+  const before = record.log.version;
+  record.receive(snapshotMessage("1", { state: "waiting-children", logs: [line("second")], logs_truncated: true }));
+  expect(record.log.lines.map(({ text }) => text)).toEqual(["first", "second"]);
+  expect(record.log.version).toBe(before);
+  record.receive(snapshotMessage("1", { state: "active", logs: [line("second"), line("third")] }));
+  expect(record.log.lines.map(({ text }) => text)).toEqual(["second", "third"]);
+});
+
 test("a job that is added anew begins anew", () => {
   const record = recordOf(
     snapshotMessage("1", { state: "failed", logs: [line("old")], children: { total: 1, done: 1 } }),

@@ -2,8 +2,9 @@ import type { LogLine } from "./log-line.ts";
 
 /** Characters held of all lines together. */
 const MAX_CHARACTERS = 8 * 1024 * 1024;
-/** Lines let go at a time, as all that is drawn moves up with them. */
+/** Lines, and characters, let go at a time, as all rows are made anew for it. */
 const LET_GO_AT_ONCE = 500;
+const CHARACTERS_LET_GO_AT_ONCE = MAX_CHARACTERS / 16;
 
 /** The newest lines of one job's log. */
 export class JobLog {
@@ -50,6 +51,13 @@ export class JobLog {
     return this.#hasLevels;
   }
 
+  /** Whether its newest lines are these. */
+  endsWith(lines: readonly LogLine[]): boolean {
+    if (lines.length === 0) return this.#lines.length === 0;
+    const first = this.#lines.length - lines.length;
+    return first >= 0 && lines.every(({ text }, index) => this.#lines[first + index]?.text === text);
+  }
+
   /** Begins anew. */
   replace(lines: readonly LogLine[], lost: number | null): void {
     this.#hasTimes = lines.some(({ loggedAt }) => loggedAt !== null);
@@ -68,11 +76,13 @@ export class JobLog {
     this.#hasTimes ||= line.loggedAt !== null;
     this.#hasLevels ||= line.level !== null;
     this.#characters += line.text.length;
-    const tooMany = this.#lines.length >= this.#maxLines + LET_GO_AT_ONCE;
-    if (!tooMany && this.#characters <= MAX_CHARACTERS) return;
+    const isTooMany = this.#lines.length >= this.#maxLines + LET_GO_AT_ONCE;
+    const isTooLong = this.#characters > MAX_CHARACTERS;
+    if (!isTooMany && !isTooLong) return;
+    const maxCharacters = isTooLong ? MAX_CHARACTERS - CHARACTERS_LET_GO_AT_ONCE : MAX_CHARACTERS;
     let index = Math.max(0, this.#lines.length - this.#maxLines);
     for (let left = 0; left < index; left += 1) this.#characters -= this.#lines[left]?.text.length ?? 0;
-    for (; this.#characters > MAX_CHARACTERS && index < this.#lines.length - 1; index += 1) {
+    for (; this.#characters > maxCharacters && index < this.#lines.length - 1; index += 1) {
       this.#characters -= this.#lines[index]?.text.length ?? 0;
     }
     this.#lines.splice(0, index);

@@ -87,7 +87,9 @@ export class JobRecord {
     this.#parent = content.parent;
     this.#children = content.children;
     const lost = content.logs_truncated ? (content.logs[0]?.line ?? null) : 0;
-    this.log.replace(content.logs.map(lineOfSnapshot), lost);
+    const lines = content.logs.map(lineOfSnapshot);
+    // A snapshot has the newest lines only, without some of what came with them live.
+    if (!this.log.endsWith(lines)) this.log.replace(lines, lost);
     this.#timeline = reconcile(this.#timeline, timelineOf(content));
   }
 
