@@ -63,6 +63,11 @@ export function formatClock(time: string | number): string {
   return clockTime.format(new Date(time));
 }
 
+/** `14:03:21`, and where that could be of another day, `26 Nov 2026, 14:03:21`. */
+export function formatMoment(time: string | number, now: number): string {
+  return Math.abs(now - new Date(time).getTime()) < DAY / 2 ? formatClock(time) : formatInstant(time);
+}
+
 /** `26 Nov 2026, 14:03:21`. */
 export function formatInstant(time: string | number): string {
   return dayTime.format(new Date(time));

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { formatMoment } from "../../src/dashboard/format.ts";
 import { onceAFrame } from "../../src/dashboard/once-a-frame.ts";
 import { readProgress } from "../../src/dashboard/read-progress.ts";
 import { windowOf } from "../../src/dashboard/row-window.ts";
@@ -47,4 +48,10 @@ test("something is done once a frame, however often it is asked for, and not whe
   once.cancel();
   draw();
   expect(runs).toBe(2);
+});
+
+test("a time of another day has its day", () => {
+  const now = new Date(2026, 0, 2, 12).getTime();
+  expect(formatMoment(now - 3_600_000, now)).toBe("11:00:00");
+  expect(formatMoment(now + 86_400_000, now)).toBe("3 Jan 2026, 12:00:00");
 });

@@ -1,6 +1,6 @@
 import type { JobDetails } from "../../../protocol/job-summary.ts";
 import { now } from "../../clock.ts";
-import { formatClock, formatDuration } from "../../format.ts";
+import { formatDuration, formatInstant, formatMoment } from "../../format.ts";
 import { Card } from "../../parts/card.tsx";
 import { TEXTS } from "../../texts.ts";
 import type { AttemptStep, Timeline, TimelineStep, WaitStep } from "./timeline.ts";
@@ -65,7 +65,7 @@ function Step({ step, span, details }: StepProps) {
           data-tone={step.outcome === "completed" ? "good" : step.outcome === "failed" ? "bad" : "neutral"}
         >
           <span class="step-name">{texts.ends[step.outcome]}</span>
-          <span class="step-time">{step.at !== null && formatClock(step.at)}</span>
+          <span class="step-time">{step.at !== null && formatMoment(step.at, now.peek())}</span>
           {step.reason !== null && <p class="step-reason">{step.reason}</p>}
         </li>
       );
@@ -78,7 +78,9 @@ function Wait({ step, span, dueAt }: { step: WaitStep; span: Span; dueAt: string
       <span class="step-name">{texts.states[step.state]}</span>
       <Length step={step} span={span} />
       <Bar step={step} span={span} />
-      {step.state === "delayed" && dueAt !== null && <p class="step-note">{texts.dueAt(formatClock(dueAt))}</p>}
+      {step.state === "delayed" && dueAt !== null && (
+        <p class="step-note">{texts.dueAt(formatMoment(dueAt, now.peek()))}</p>
+      )}
     </li>
   );
 }
@@ -122,7 +124,7 @@ function Length({ step, span }: { step: WaitStep | AttemptStep; span: Span }) {
   const from = Date.parse(step.from);
   const length = step.to === null ? Math.floor(Math.max(0, span.end - from) / 1000) * 1000 : Date.parse(step.to) - from;
   return (
-    <time class="step-time" dateTime={step.from} title={formatClock(step.from)}>
+    <time class="step-time" dateTime={step.from} title={formatInstant(step.from)}>
       {formatDuration(length)}
     </time>
   );
