@@ -1,6 +1,6 @@
 import { effect, signal } from "@preact/signals";
-import type { ServerMessage } from "../../../client/index.ts";
-import type { ClientGone, ClientReport } from "../../../protocol/admin.ts";
+import type { MessageOf } from "../../../client/index.ts";
+import type { ClientReport } from "../../../protocol/admin.ts";
 import { CLIENTS_TOPIC } from "../../../protocol/topic.ts";
 import { connection } from "../../connection.ts";
 import { RequestError } from "../../request-error.ts";
@@ -56,8 +56,10 @@ class ClientFeed {
 
   #start(): () => void {
     const { client } = connection;
-    const connected = ({ content }: ServerMessage) => {
-      this.#list.connected(content as ClientReport);
+    const connected = ({ content }: MessageOf<"client_connected" | "client_updated">) => {
+      // One that watches very much may not fit into a message. It stays as the list has it.
+      if (!content) return;
+      this.#list.connected(content);
       this.#drawSoon();
     };
     const stops = [
@@ -66,8 +68,8 @@ class ClientFeed {
       }),
       client.on("client_connected", connected),
       client.on("client_updated", connected),
-      client.on("client_disconnected", ({ content }: ServerMessage) => {
-        this.#list.disconnected(content as ClientGone);
+      client.on("client_disconnected", ({ content }) => {
+        this.#list.disconnected(content);
         this.#drawSoon();
       }),
       connection.watch([CLIENTS_TOPIC]),
