@@ -193,7 +193,8 @@ export const TEXTS = {
     dueIn: (duration: string) => `in ${duration}`,
     dueNow: "due",
     newer: (count: number) => (count === 1 ? "1 newer job" : `${count} newer jobs`),
-    shown: (shown: string, held: string) => (shown === held ? `${held} jobs` : `${shown} of ${held} loaded jobs`),
+    shown: (shown: string, held: string) =>
+      shown === held ? (held === "1" ? "1 job" : `${held} jobs`) : `${shown} of ${held} loaded jobs`,
     loadMore: "Load older jobs",
     loading: "Loading jobs",
     allLoaded: "That is all there is.",
@@ -300,7 +301,8 @@ export const TEXTS = {
       empty: "No lines yet. What the worker logs appears here.",
       emptyEnded: "This job has logged nothing.",
       noMatch: "No line passes the filter.",
-      count: (shown: string, all: string) => (shown === all ? `${all} lines` : `${shown} of ${all} lines`),
+      count: (shown: string, all: string) =>
+        shown === all ? (all === "1" ? "1 line" : `${all} lines`) : `${shown} of ${all} lines`,
       lost: (count: string | null) =>
         count === null ? "Older lines are not shown." : `${count} older lines are not shown.`,
       missing: (count: number | null) =>
