@@ -1,34 +1,38 @@
-// `npm run screenshots`: makes the pictures in docs/images from the running demo and the running example.
+// `npm run screenshots`: makes the pictures in docs/images: the dashboard's, of the jobs of the running demo, and that of
+// the running example. `npm run screenshots -- jobs job` makes those whose names begin so.
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { freePort, startPrivateRedis } from "./private-redis.mjs";
-import { ensureBuild, ensureDependencies, ensureTestTools, ROOT, runMain, say } from "./setup.mjs";
+import { ensureBuild, ensureDependencies, ensurePictureTools, ROOT, runMain, say } from "./setup.mjs";
 
-const PICTURES = [
-  { file: "page.png", width: 1280, height: 800, colorScheme: "light" },
-  { file: "page-dark-phone.png", width: 390, height: 844, colorScheme: "dark" },
-];
+const FOLDER = join(ROOT, "docs/images");
+const only = process.argv.slice(2);
 
 await runMain(async () => {
   await ensureDependencies();
-  await ensureTestTools();
+  await ensurePictureTools();
   await ensureBuild();
   const { launchChromium } = await import("./chromium.mjs");
-  const folder = join(ROOT, "docs/images");
-  mkdirSync(folder, { recursive: true });
+  const { pictureDashboard } = await import("./picture-dashboard.mjs");
+  mkdirSync(FOLDER, { recursive: true });
 
+  const isWanted = (name) => only.length === 0 || only.some((start) => name.startsWith(start));
+  const save = async (page, name) => {
+    await page.screenshot({ path: join(FOLDER, `${name}.png`), animations: "disabled" });
+    say(`docs/images/${name}.png`);
+  };
   const browser = await launchChromium();
   try {
-    await picturePage(browser, folder);
-    await pictureWidgets(browser, folder);
+    await withDemo((redisUrl) => pictureDashboard({ browser, redisUrl, isWanted, save }));
+    if (isWanted("widgets")) await pictureWidgets(browser, save);
   } finally {
     await browser.close();
   }
 });
 
-/** The page of `serve`, showing the demo's jobs. */
-async function picturePage(browser, folder) {
+/** Runs the demo for as long as something is done with its Redis. */
+async function withDemo(use) {
   const { REDIS_URL: _, ...environment } = process.env;
   const demo = spawn(process.execPath, ["scripts/demo.mjs"], {
     cwd: ROOT,
@@ -37,25 +41,7 @@ async function picturePage(browser, folder) {
   });
   const ended = new Promise((resolve) => demo.once("exit", resolve));
   try {
-    const url = await pageUrl(demo);
-    const pages = await Promise.all(
-      PICTURES.map(async ({ width, height, colorScheme }) => {
-        const page = await browser.newPage({ viewport: { width, height }, colorScheme, deviceScaleFactor: 2 });
-        await page.goto(url);
-        return page;
-      }),
-    );
-    for (const [index, page] of pages.entries()) {
-      await page.waitForFunction(() => document.querySelectorAll("[data-job]").length >= 9, null, { timeout: 60_000 });
-      // A job at work, with some lines, is the one to look into.
-      const busy = page.locator('[data-job^="images:"][data-state="active"]:has(.log-line[data-level="warn"])').first();
-      await busy.locator("summary").click({ timeout: 60_000 });
-      await page.evaluate(() => scrollTo(0, 0));
-      await busy.locator('.log-line[data-level="debug"]').nth(1).waitFor({ timeout: 60_000 });
-      const { file } = PICTURES[index];
-      await page.screenshot({ path: join(folder, file), animations: "disabled" });
-      say(`docs/images/${file}`);
-    }
+    await use(await printed(demo, /redis:\/\/127\.0\.0\.1:\d+/));
   } finally {
     demo.kill("SIGTERM");
     await ended;
@@ -63,7 +49,7 @@ async function picturePage(browser, folder) {
 }
 
 /** The example's page while two of its parts are waited for and its job is at work. */
-async function pictureWidgets(browser, folder) {
+async function pictureWidgets(browser, save) {
   const redis = await startPrivateRedis();
   const server = spawn(process.execPath, ["examples/async-widget/server.js"], {
     cwd: ROOT,
@@ -73,10 +59,9 @@ async function pictureWidgets(browser, folder) {
   const ended = new Promise((resolve) => server.once("exit", resolve));
   try {
     const page = await browser.newPage({ viewport: { width: 1000, height: 530 }, deviceScaleFactor: 2 });
-    await page.goto(await pageUrl(server));
+    await page.goto(await printed(server, /http:\/\/127\.0\.0\.1:\d+\//));
     await page.locator(".bullcast-log-line").nth(2).waitFor();
-    await page.screenshot({ path: join(folder, "widgets.png"), animations: "disabled" });
-    say("docs/images/widgets.png");
+    await save(page, "widgets");
   } finally {
     server.kill("SIGTERM");
     await ended;
@@ -84,14 +69,14 @@ async function pictureWidgets(browser, folder) {
   }
 }
 
-/** The address a program prints. */
-function pageUrl(program) {
+/** What a program prints that looks like this. */
+function printed(program, wanted) {
   return new Promise((resolve, reject) => {
     let output = "";
     program.stdout.on("data", (chunk) => {
       output += chunk;
-      const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(output)?.[0];
-      if (url) resolve(url);
+      const [found] = wanted.exec(output) ?? [];
+      if (found) resolve(found);
     });
     program.once("exit", () => reject(new Error(`it ended early:\n${output}`)));
   });

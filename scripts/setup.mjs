@@ -60,6 +60,11 @@ export async function ensureTestTools() {
   await ensureTools([REDIS_SERVER, CHROMIUM, NGINX, PYTHON_WEBSOCKETS]);
 }
 
+/** Makes sure of what the pictures need: they show what most people's pages look like, which needs a font. */
+export async function ensurePictureTools() {
+  await ensureTools([REDIS_SERVER, CHROMIUM, INTER]);
+}
+
 const REDIS_SERVER = {
   name: "a Redis server program (redis-server or valkey-server)",
   isThere: () => findRedisServer() !== null,
@@ -100,6 +105,13 @@ const PYTHON_WEBSOCKETS = {
     "Debian, Ubuntu: apt-get install python3-websockets, as root",
     "elsewhere: /usr/bin/python3 -m pip install websockets",
   ],
+};
+
+const INTER = {
+  name: "the font Inter",
+  isThere: () => Boolean(spawnSync("fc-list", ["Inter", "family"], { encoding: "utf8" }).stdout?.trim()),
+  debianPackage: "fonts-inter",
+  ways: ["install it from https://rsms.me/inter/", "Debian, Ubuntu: apt-get install fonts-inter, as root"],
 };
 
 async function ensureTools(tools) {

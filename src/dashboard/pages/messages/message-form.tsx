@@ -125,7 +125,7 @@ function ContentField({ draft, onDraft, complaint, isJson }: FieldProps & { isJs
       <textarea
         id={id}
         class="input mono"
-        rows={10}
+        rows={8}
         autocomplete="off"
         autocapitalize="off"
         spellcheck={false}
