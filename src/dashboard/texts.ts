@@ -22,7 +22,7 @@ export const TEXTS = {
       closed: "Disconnected",
     },
     readOnly: "Read-only",
-    readOnlyHint: "The bridge takes no orders: it was started with readOnly.",
+    readOnlyHint: "The bridge takes no orders: its setting readOnly (--read-only) is on.",
     insecure:
       "Insecure mode: everybody who reaches this address sees all jobs and may act on clients. Set an admin token.",
     insecureReadOnly:
@@ -194,7 +194,7 @@ export const TEXTS = {
     dueNow: "due",
     newer: (count: number) => (count === 1 ? "1 newer job" : `${count} newer jobs`),
     shown: (shown: string, held: string) =>
-      shown === held ? (held === "1" ? "1 job" : `${held} jobs`) : `${shown} of ${held} loaded jobs`,
+      shown === held ? (held === "1" ? "1 job" : `${held} jobs`) : `${shown} of the ${held} jobs loaded here`,
     loadMore: "Load older jobs",
     loading: "Loading jobs",
     allLoaded: "That is all there is.",
@@ -214,7 +214,7 @@ export const TEXTS = {
     noMatch: {
       title: "No job matches",
       loaded: (count: string) => `None of the ${count} jobs loaded so far passes the filters.`,
-      all: "None of the jobs there are passes the filters.",
+      all: "No job passes the filters.",
       open: (id: string, queue: string) => `Open job ${id} of ${queue}`,
     },
   },
@@ -355,7 +355,8 @@ export const TEXTS = {
     moreTopics: (count: number) => `+${count}`,
     message: (id: string) => `Send a message to ${id}`,
     disconnect: (id: string) => `Disconnect ${id}`,
-    readOnly: "This bridge is read-only: it was started with readOnly, so nobody can be disconnected from here.",
+    readOnly:
+      "This bridge is read-only: its setting readOnly (--read-only) is on, so nobody can be disconnected from here.",
     dialog: {
       title: (id: string) => `Disconnect ${id}?`,
       principal: (principal: string) => `Signed in as ${principal}.`,
@@ -370,7 +371,7 @@ export const TEXTS = {
   },
   messages: {
     title: "Messages",
-    readOnly: "This bridge is read-only: it was started with readOnly, so nothing can be sent from here.",
+    readOnly: "This bridge is read-only: its setting readOnly (--read-only) is on, so nothing can be sent from here.",
     form: {
       title: "New message",
       to: "To",

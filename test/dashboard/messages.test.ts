@@ -129,7 +129,7 @@ test("a draft and what was sent outlive a look at another page", async () => {
 test("a read-only bridge says why nothing can be sent", async () => {
   const bridge = await startBridge({ queues: ["images"], readOnly: true });
   const tab = await openDashboard(await launchBrowser(), bridge, "messages");
-  await tab.getByText("it was started with readOnly").waitFor();
+  await tab.getByText("its setting readOnly (--read-only) is on").waitFor();
   expect(await tab.getByRole("button", { name: "Send to everybody" }).isDisabled()).toBe(true);
   expect(await tab.getByLabel("Content").isDisabled()).toBe(true);
   const init = { method: "POST", headers: { "content-type": "application/json" }, body: '{"type":"a","content":1}' };

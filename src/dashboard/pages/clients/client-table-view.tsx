@@ -117,16 +117,18 @@ function drawRow(client: ClientReport, isOwn: boolean, onDisconnect: ClientTable
       <td class="number">{formatCount(client.conflated)}</td>
       <td>
         <span class="client-actions">
-          <Link
-            to={`messages?client=${encodeURIComponent(id)}`}
-            class="button quiet only-icon"
-            aria-label={texts.message(id)}
-            title={texts.message(id)}
-          >
-            <Icon name="send" />
-          </Link>
           {onDisconnect && (
-            <Button kind="quiet" icon="close" label={texts.disconnect(id)} onClick={() => onDisconnect(client)} />
+            <>
+              <Link
+                to={`messages?client=${encodeURIComponent(id)}`}
+                class="button quiet only-icon"
+                aria-label={texts.message(id)}
+                title={texts.message(id)}
+              >
+                <Icon name="send" />
+              </Link>
+              <Button kind="quiet" icon="close" label={texts.disconnect(id)} onClick={() => onDisconnect(client)} />
+            </>
           )}
         </span>
       </td>
