@@ -24,12 +24,14 @@ export function MessagesPage() {
   useEffect(() => clientFeed.use(), []);
   const to = query.value.get("client");
   useEffect(() => {
+    // One may have typed on since.
+    const newest = query.peek().get("client");
     // An id that is being chosen and still empty is not in the address.
-    if (to !== null || draft.peek().to !== "") draft.value = { ...draft.peek(), to };
+    if (newest !== null || draft.peek().to !== "") draft.value = { ...draft.peek(), to: newest };
   }, [to]);
   const change = (changed: MessageDraft) => {
+    if (changed.to !== draft.peek().to) setQuery({ client: changed.to });
     draft.value = changed;
-    setQuery({ client: changed.to });
   };
   const add = (message: SentMessage) => {
     sent.value = [message, ...sent.peek()].slice(0, MAX_SENT);
