@@ -2,12 +2,15 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { FlowProducer, Queue } from "bullmq";
 import type { Page } from "playwright-core";
-import { expect, inject, onTestFinished, test } from "vitest";
+import { expect, inject, onTestFinished, test, vi } from "vitest";
 import { startBridge } from "../support/bridge.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { Viewer } from "../support/viewer.ts";
 import { startStockWorker } from "../support/worker-process.ts";
 import { openDashboard } from "./support.ts";
+
+// A browser on a machine that others use, too, takes its time.
+vi.setConfig({ testTimeout: 60_000, expect: { poll: { timeout: 10_000 } } });
 
 const AXE = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 

@@ -1,10 +1,13 @@
 import type { Page } from "playwright-core";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { startBridge } from "../support/bridge.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { Viewer } from "../support/viewer.ts";
 import { openNetwork } from "../widgets/page.ts";
 import { openDashboard } from "./support.ts";
+
+// A browser on a machine that others use, too, takes its time.
+vi.setConfig({ testTimeout: 60_000, expect: { poll: { timeout: 10_000 } } });
 
 /** The ids shown, in the order of the rows. */
 function idsOf(tab: Page): Promise<string[]> {

@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Queue } from "bullmq";
-import { expect, inject, onTestFinished, test } from "vitest";
+import { expect, inject, onTestFinished, test, vi } from "vitest";
 import { startBridge } from "../support/bridge.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { openDashboard } from "./support.ts";
+
+// A browser on a machine that others use, too, takes its time.
+vi.setConfig({ testTimeout: 60_000, expect: { poll: { timeout: 10_000 } } });
 
 /** `DASHBOARD_IDLE_SECONDS=30` makes it the long run. */
 const SECONDS = Number(process.env.DASHBOARD_IDLE_SECONDS ?? 5);

@@ -1,10 +1,13 @@
 import { Queue } from "bullmq";
 import type { Page } from "playwright-core";
-import { expect, inject, onTestFinished, test } from "vitest";
+import { expect, inject, onTestFinished, test, vi } from "vitest";
 import { startBridge } from "../support/bridge.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { Viewer } from "../support/viewer.ts";
 import { openDashboard } from "./support.ts";
+
+// A browser on a machine that others use, too, takes its time.
+vi.setConfig({ testTimeout: 60_000, expect: { poll: { timeout: 10_000 } } });
 
 /** Goes on with Tab until the focus is at what is wanted, as somebody without a mouse does; fails when it never is. */
 async function tabTo(tab: Page, wanted: RegExp): Promise<void> {

@@ -1,9 +1,12 @@
 import type { Page } from "playwright-core";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { startBridge } from "../support/bridge.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { Viewer } from "../support/viewer.ts";
 import { openDashboard } from "./support.ts";
+
+// A browser on a machine that others use, too, takes its time.
+vi.setConfig({ testTimeout: 60_000, expect: { poll: { timeout: 10_000 } } });
 
 async function openMessages(path = "messages") {
   const bridge = await startBridge({ queues: ["images"] });
