@@ -15,7 +15,7 @@ const LOADS = 3;
 
 test("all of the dashboard is at most 90 KiB, compressed", () => {
   const assets = readdirSync(join(BUILT, "assets")).filter((name) => name.endsWith(".gz"));
-  expect(assets.map((name) => name.replace(/-\w+/, ""))).toEqual(["dashboard.css.gz", "dashboard.js.gz"]);
+  expect(assets.map((name) => name.replace(/-\w+/, "")).sort()).toEqual(["dashboard.css.gz", "dashboard.js.gz"]);
   const sizes = assets.map((name) => readFileSync(join(BUILT, "assets", name)).length);
   sizes.push(gzipSync(readFileSync(join(BUILT, "index.html"))).length);
   const total = sizes.reduce((sum, size) => sum + size, 0);
