@@ -3,6 +3,7 @@ import type { Encoding } from "./dashboard-files.ts";
 import { dashboardFiles } from "./dashboard-files.ts";
 import { isKnown } from "./is-known.ts";
 import { refuseMethod, sendProblem } from "./problem.ts";
+import { splitOnce } from "./split-once.ts";
 
 const HOME = "/dashboard";
 const ASSETS = `${HOME}/assets/`;
@@ -18,11 +19,11 @@ const refuseOtherMethods = refuseMethod("GET, HEAD");
  * shows it asks for by REST and WebSocket, where it is decided who sees what. `request.url` begins below the base path.
  */
 export function serveDashboard(request: IncomingMessage, response: ServerResponse, next: () => void): void {
-  const [path = "", query] = splitOnce(request.url ?? "", "?");
+  const [path, query] = splitOnce(request.url ?? "", "?");
   if (path !== HOME && !path.startsWith(`${HOME}/`)) return next();
   if (request.method !== "GET" && request.method !== "HEAD") return refuseOtherMethods(request, response);
   // Relative, so that it holds below whatever path a proxy puts all of this.
-  if (path === HOME) return redirect(response, `dashboard/${query === undefined ? "" : `?${query}`}`);
+  if (path === HOME) return redirect(response, `dashboard/${query === "" ? "" : `?${query}`}`);
   if (path.startsWith(ASSETS)) return sendAsset(request, response, path.slice(ASSETS.length));
   const depth = path.split("/").length - HOME.split("/").length - 1;
   if (depth <= MAX_DEPTH) sendPage(request, response, depth);
@@ -90,9 +91,4 @@ function encodingFor(header: string | string[] | undefined): Encoding {
   }
   const isTaken = (coding: Encoding) => (taken.get(coding) ?? 0) > 0;
   return (["br", "gzip"] as const).find(isTaken) ?? "identity";
-}
-
-function splitOnce(text: string, separator: string): [before: string, after: string | undefined] {
-  const at = text.indexOf(separator);
-  return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }

@@ -2,6 +2,7 @@ import { describeGiven } from "../input-issue.ts";
 import { CLIENT_ID_PATTERN, MAX_TOPICS } from "../protocol/client-message.ts";
 import type { Topic } from "../protocol/topic.ts";
 import { ALL_TOPIC, jobTopic, MAX_TOPIC_LENGTH, parseTopic, queueTopic } from "../protocol/topic.ts";
+import { splitOnce } from "./split-once.ts";
 
 /** What the URL of an upgrade asks for. */
 export interface ViewerRequest {
@@ -58,9 +59,4 @@ function readTopics(parameter: "queue" | "job", parameters: URLSearchParams, pro
     problems.push(`${parameter}: expected ${form}${limit}, given ${describeGiven(value)}`);
     return [];
   });
-}
-
-function splitOnce(text: string, separator: string): [before: string, after: string] {
-  const at = text.indexOf(separator);
-  return at === -1 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
 }

@@ -1,7 +1,5 @@
 import { createServer } from "node:http";
-import type { JobsOptions } from "bullmq";
-import { FlowProducer, Queue } from "bullmq";
-import { FlowProducer as FlowProducer5, Queue as Queue5 } from "bullmq5";
+import type { JobsOptions, Queue } from "bullmq";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { jobDetailsSchema, jobPageSchema, queuesSchema } from "../../src/http/job-schemas.ts";
 import type { JobDetails, JobPage, JobSummary } from "../../src/protocol/job-summary.ts";
@@ -11,19 +9,11 @@ import { startBridge } from "../support/bridge.ts";
 import { connectionTo, openRedis } from "../support/redis.ts";
 import { uniquePrefix } from "../support/unique.ts";
 import { startStockWorker } from "../support/worker-process.ts";
+import { MAJORS } from "./majors.ts";
 import { openPrivateRedis, openQueue } from "./support.ts";
 
 const HOUR_MS = 3_600_000;
 const PATIENT = { timeout: 10_000 };
-
-const MAJORS = [
-  { bullmq: 6, QueueClass: Queue, FlowClass: FlowProducer },
-  {
-    bullmq: 5,
-    QueueClass: Queue5 as unknown as typeof Queue,
-    FlowClass: FlowProducer5 as unknown as typeof FlowProducer,
-  },
-] as const;
 
 /** One page, as documented. */
 async function readPage(httpUrl: string, query = ""): Promise<JobPage> {

@@ -1,5 +1,4 @@
-import { FlowProducer, Queue } from "bullmq";
-import { FlowProducer as FlowProducer5, Queue as Queue5 } from "bullmq5";
+import type { Queue } from "bullmq";
 import { pino } from "pino";
 import { describe, expect, inject, onTestFinished, test, vi } from "vitest";
 import type { QueueCount } from "../../src/sources/queue-counts.ts";
@@ -8,6 +7,7 @@ import { RedisConnection } from "../../src/sources/redis-connections.ts";
 import { connectionTo, openRedis } from "../support/redis.ts";
 import { uniquePrefix } from "../support/unique.ts";
 import { startStockWorker } from "../support/worker-process.ts";
+import { MAJORS } from "./majors.ts";
 import { openPrivateRedis } from "./support.ts";
 
 const HOUR_MS = 3_600_000;
@@ -21,15 +21,6 @@ const NONE = {
   failed: 0,
   completed: 0,
 };
-
-const MAJORS = [
-  { bullmq: 6, QueueClass: Queue, FlowClass: FlowProducer },
-  {
-    bullmq: 5,
-    QueueClass: Queue5 as unknown as typeof Queue,
-    FlowClass: FlowProducer5 as unknown as typeof FlowProducer,
-  },
-] as const;
 
 /** Counts queues as the recommended Redis user; `again` counts past the pause between two counts. */
 async function openCounts(prefix: string, queues: string[], redisUrl = inject("readOnlyUrl")) {

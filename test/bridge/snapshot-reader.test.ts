@@ -1,6 +1,4 @@
-import type { JobsOptions } from "bullmq";
-import { FlowProducer, Queue } from "bullmq";
-import { FlowProducer as FlowProducer5, Queue as Queue5 } from "bullmq5";
+import type { FlowProducer, JobsOptions, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis5";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
@@ -12,19 +10,10 @@ import { SnapshotReader } from "../../src/sources/snapshot-reader.ts";
 import { connectionTo, openRedis, readStream } from "../support/redis.ts";
 import { uniquePrefix } from "../support/unique.ts";
 import { startStockWorker, startWorker } from "../support/worker-process.ts";
+import { MAJORS } from "./majors.ts";
 import { openPrivateRedis } from "./support.ts";
 
 const HOUR_MS = 3_600_000;
-
-/** Queue and flow producer of both majors; what the tests use of them is alike. */
-const MAJORS = [
-  { bullmq: 6, QueueClass: Queue, FlowClass: FlowProducer },
-  {
-    bullmq: 5,
-    QueueClass: Queue5 as unknown as typeof Queue,
-    FlowClass: FlowProducer5 as unknown as typeof FlowProducer,
-  },
-] as const;
 
 type Major = (typeof MAJORS)[number];
 
