@@ -26,12 +26,14 @@ export function isCovered({ gaps }, queue, stream, { id, trimmedAtMs }) {
 export function judgeGaps({ queues, bridgeStarts }, { gaps, told: messages }, find) {
   const told = new Map();
   const shown = new Set(messages.map(({ queue, stream, id }) => `${queue}/${stream}/${id}`));
-  for (const { at, connection, queue, missed, before } of gaps) {
+  for (const gap of gaps) {
+    const { at, connection, queue, missed, before } = gap;
     const streams = queues[queue];
     const former = told.get(`${connection}/${queue}`);
     const trimmed = streams && Object.fromEntries(STREAMS.map((stream) => [stream, trimmedBy(streams[stream], at)]));
     const isExplained =
       trimmed &&
+      !isRepeated(gap, former?.gap) &&
       STREAMS.some((stream) => {
         const known = laterId(before[stream], former?.[stream] ?? "0-0");
         if (compareIds(trimmed[stream], known) > 0) return true;
@@ -52,8 +54,20 @@ export function judgeGaps({ queues, bridgeStarts }, { gaps, told: messages }, fi
         came: `a gap, ${missed ?? "unknown how many"} missed${former ? ", not the first on this connection" : ""}`,
       });
     }
-    if (trimmed) told.set(`${connection}/${queue}`, { ...trimmed, times });
+    if (trimmed) told.set(`${connection}/${queue}`, { ...toldBy(gap, trimmed), times, gap });
   }
+}
+
+/** How far a gap is about what was trimmed: one of a catch-up only up to where that ended, as the bridge had read no further. */
+function toldBy({ isCatchUp, after }, trimmed) {
+  const isFurther = (stream) => isCatchUp && after[stream] !== null && compareIds(after[stream], trimmed[stream]) < 0;
+  return Object.fromEntries(STREAMS.map((stream) => [stream, isFurther(stream) ? after[stream] : trimmed[stream]]));
+}
+
+/** Whether one catch-up tells twice of a gap, with nothing shown between. */
+function isRepeated({ isCatchUp, truncated, before }, former) {
+  if (!isCatchUp || truncated || !former?.isCatchUp) return false;
+  return STREAMS.every((stream) => before[stream] === former.before[stream]);
 }
 
 /**

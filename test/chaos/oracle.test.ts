@@ -223,6 +223,17 @@ test("a bridge started since cannot know that the newest entry trimmed was the n
   expect(found({ ...happened, bridgeStarts: [900, 1950] }, [...story, ...rest])).toEqual([]);
 });
 
+test("after a catch-up that ended before what was trimmed a gap is told of the rest, but not twice in one catch-up", () => {
+  const happened = truth({ trimmed: "1009-0", trimmedAtMs: 1500, isRemoved: true });
+  const back = [...without().slice(0, 3), ...comeBack("1002-0", "999-0")];
+  const [answer, ends] = [subscribed(false, "1005-0", "1006-0"), [snapshot("a", "completed", "done")]];
+  const needless = (messages: readonly (Message | ViewerRecord)[]) =>
+    found(happened, messages).filter((finding) => finding.startsWith("needless"));
+  expect(needless([...back, GAP, answer, GAP, ...ends])).toEqual([]);
+  expect(needless([...back, GAP, GAP, answer, ...ends])).toEqual(["needless-gap null"]);
+  expect(needless([...back, GAP, answer, GAP, GAP, ...ends])).toEqual(["needless-gap null"]);
+});
+
 test("what was trimmed before it was told is excused by a gap, and by nothing else", () => {
   const happened = truth({ trimmed: "1004-0", trimmedAtMs: 1900 });
   const story = without("1003-0", "1004-0");
