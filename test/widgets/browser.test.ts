@@ -79,11 +79,7 @@ async function expectFive(tab: Parameters<typeof placesOf>[0], told: PageRecord)
   expect(await tab.content()).not.toContain("a secret of the server");
 }
 
-// The two limits are the machine's as much as ours; others may be using it.
-test("the page is painted at once, and each place filled when its part is ready", {
-  retry: 2,
-  timeout: 40_000,
-}, async () => {
+test("the page is painted at once, and each place filled when its part is ready", { timeout: 40_000 }, async () => {
   const { origin, renderings } = await startFive();
   const tab = await openTab(await launchBrowser());
   // What a browser does but once is not the page's.
@@ -99,8 +95,9 @@ test("the page is painted at once, and each place filled when its part is ready"
   console.log(`first paint after ${firstPaint} ms; shown after ready, in the order of coming: ${waits.join(", ")} ms`);
 
   await expectFive(tab, told);
-  expect(firstPaint).toBeLessThan(200);
-  expect(Math.max(...waits)).toBeLessThan(100);
+  // The first part takes 1,000 ms, and the next one is ready 2,000 ms later: neither is waited for.
+  expect(firstPaint).toBeLessThan(1000);
+  expect(Math.max(...waits)).toBeLessThan(2000);
 });
 
 test("axe finds nothing wrong with the page, before its parts have come and after", { timeout: 40_000 }, async () => {

@@ -28,11 +28,12 @@ export class JobsFeed {
   readonly #connection: FeedConnection;
   readonly #pages: JobPages;
   readonly #refresher: JobRefresher;
+  readonly #queue: string | null;
   readonly #topic: string;
   readonly #onChange: () => void;
   readonly #stops: (() => void)[] = [];
   readonly #stale = new Map<string, JobRow>();
-  /** Null until it is known which there are. */
+  /** Those read, as far as they are known; null until any are. */
   #queues: ReadonlySet<string> | null = null;
   #filter: JobFilter = NO_FILTER;
   #isClosed = false;
@@ -47,6 +48,7 @@ export class JobsFeed {
     const { client } = connection;
     this.#connection = connection;
     this.#onChange = onChange;
+    this.#queue = queue;
     this.#topic = queue === null ? ALL_TOPIC : queueTopic(queue);
     this.#refresher = new JobRefresher(
       { watch: (job) => client.watchJob(job.queue, job.id), stale: () => this.#stale.values() },
@@ -90,7 +92,11 @@ export class JobsFeed {
     );
     // Asked for together with the watch, in one request; only that this one is told of the answer.
     client.subscribe([this.#topic]).then(
-      () => this.#readAgain(),
+      ({ cursors }) => {
+        // Not those of the first statistics: one of these may have come since what is read now was asked for.
+        this.#queues ??= new Set(Object.keys(cursors));
+        this.#readAgain();
+      },
       (error: unknown) => this.#failed(error),
     );
     this.#timer = setTimeout(() => void this.readOn(), CONNECTION_PATIENCE_MS);
@@ -108,10 +114,11 @@ export class JobsFeed {
   /** Takes in which queues the bridge watches: what one has that is new is read, and what is told of none any more goes. */
   setQueues(queues: readonly string[]): void {
     const before = this.#queues;
-    this.#queues = new Set(queues);
+    // Before anything is read there is nothing to be compared.
     if (!before) return;
+    this.#queues = new Set(queues.filter((queue) => this.#queue === null || queue === this.#queue));
     for (const queue of before) if (!this.#queues.has(queue)) this.table.removeQueue(queue);
-    if (queues.some((queue) => !before.has(queue))) this.#readAgain();
+    if ([...this.#queues].some((queue) => !before.has(queue))) this.#readAgain();
   }
 
   /** Reads older jobs; not if it does so already. */
