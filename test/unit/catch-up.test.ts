@@ -243,36 +243,3 @@ describe("a viewer that is slower than the memory of a queue is long", () => {
     expect(sent.at(-2)).toMatchObject({ content: { recovered: false } });
   });
 });
-
-describe("a viewer whose cursor and queue both lose their history before it is given anything", () => {
-  it("is told of one gap, and shown its jobs as they stand after that", async () => {
-    const { manager } = makeManager();
-    const { logger } = recordingLogger();
-    const answers: (() => void)[] = [];
-    const snapshots = async (keys: readonly JobKey[]) => {
-      await new Promise<void>((resolve) => answers.push(resolve));
-      return keys.map((key) => snapshotOf({ ...key, exists: true, state: "active", position: batch.end }));
-    };
-    const reader = fakeReader({ snapshots });
-    const notifier = new WebSocketNotifier({ manager, reader, prefix: PREFIX, maxTailedJobs: 0, logger });
-    onTestFinished(() => notifier.close());
-    notifier.watch("emails");
-    let batch = batchOf([progress(1)]);
-    await notifier.accept([batch]);
-    const viewer = openViewer(manager);
-    const lost = encodeCursor(queueTag(PREFIX, "emails"), { events: "1-0", logs: "1-0" });
-    viewer.send({ type: "subscribe", content: { topics: ["job:emails:1"], since: { emails: lost } } });
-    await vi.waitUntil(() => answers.length === 1);
-    batch = { ...batchOf([progress(2)], { atMs: START_MS + 1000 }), gap: { missed: 1 } };
-    await notifier.accept([batch]);
-    const sent = viewer.take();
-    while (!sent.some(({ type }) => type === "subscribed")) {
-      for (const answer of answers.splice(0)) answer();
-      await new Promise((resolve) => setImmediate(resolve));
-      sent.push(...viewer.take());
-    }
-    expect(sent.filter(({ type }) => type === "gap")).toHaveLength(1);
-    expect(sent.at(-1)).toMatchObject({ type: "subscribed", content: { recovered: false } });
-    expect(sent.some(({ type }) => type === "snapshot")).toBe(true);
-  });
-});
