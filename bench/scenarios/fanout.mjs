@@ -52,12 +52,13 @@ export const fanout = {
 function measureSubject(subject, context, titleOf) {
   return subjects.withSubject(subject, context, async ({ server, viewers }) => {
     const deliveries = context.isQuick ? 20_000 : 300_000;
-    await measureFanout("paced", { server, viewers, count: context.viewers, deliveries: subjects.WARM_UP_DELIVERIES });
+    const fan = (mode, deliveries) => measureFanout(mode, { server, viewers, count: context.viewers, deliveries });
     const figures = {};
     for (const mode of Object.keys(MODES)) {
+      await fan(mode, subjects.WARM_UP_DELIVERIES);
       // What has pauses takes longer for the same number.
       const share = mode === "fast" ? deliveries : deliveries / 2;
-      const measured = await measureFanout(mode, { server, viewers, count: context.viewers, deliveries: share });
+      const measured = await fan(mode, share);
       figures[titleOf(mode)] = measured;
       say(
         `  ${mode}: ${measured.cpuPerDelivery?.toFixed(2)} us/delivery${measured.problem ? `, ${measured.problem}` : ""}`,
