@@ -113,6 +113,8 @@ export class TopicIndex<Each extends Subscriber> {
         subscriber.lastPublish = this.#number;
         if (except?.has(subscriber)) continue;
         if (subscriber.take(frame)) reached += 1;
+        // It is not among those who get what is repeated, and must not be counted as one of them.
+        else subscriber.lastPublish = 0;
       }
     }
     return reached;

@@ -7,9 +7,10 @@ import { compareStreamIds, millisecondsOf } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { keyOf } from "../sources/job-key.ts";
 import type { CatchUpHost } from "./catch-up-host.ts";
-import type { Leg, LegState, Plan } from "./catch-up-plan.ts";
+import type { Leg, Plan } from "./catch-up-plan.ts";
 import { topicsOf } from "./messages.ts";
 import type { Told } from "./mutes.ts";
+import type { Place } from "./queue-history.ts";
 import type { LineFrame, RingEntry } from "./ring.ts";
 import type { Snapshot } from "./snapshots.ts";
 
@@ -33,6 +34,15 @@ const READING_PATIENCE_MS = 1000;
 /** Times a snapshot is taken anew because its job has gone on meanwhile, before publishing is held up for it. */
 const MAX_TRIES = 3;
 
+interface State extends Leg, Place {
+  /** Since when its history is gone, epoch ms; null while it is not. */
+  goneSinceMs: number | null;
+  /** Whether it has been said that its queue is no longer attached. */
+  isEnded: boolean;
+  /** Jobs whose snapshots are owed. */
+  owed: Set<string>;
+}
+
 /**
  * Brings one connection to the present. It pulls the messages after its cursors from the rings its queues share; where
  * those cannot be given any more it says so with a gap and takes snapshots instead, all or nothing for each queue.
@@ -44,7 +54,7 @@ export class RingCatchUp implements CatchUp {
   readonly #liveTopics: ReadonlySet<Topic>;
   readonly #plan: () => Plan;
   #settled: Promise<void> | null;
-  #legs: LegState[] | null = null;
+  #legs: State[] | null = null;
   readonly #outgoing: Frame[] = [];
   readonly #told = new Map<string, { job: JobKey; told: Told }>();
   #recovered = false;
@@ -106,7 +116,7 @@ export class RingCatchUp implements CatchUp {
   }
 
   /** Lines may be unreadable although all else can be read: then the ends are told without. */
-  async #readAllLines(legs: readonly LegState[]): Promise<void> {
+  async #readAllLines(legs: readonly State[]): Promise<void> {
     try {
       for (const leg of legs) await this.#readLines(leg);
       this.#lineFailures = 0;
@@ -136,7 +146,7 @@ export class RingCatchUp implements CatchUp {
     for (const leg of this.#legs ?? []) leg.history.places.delete(leg);
   }
 
-  async #begin(): Promise<LegState[]> {
+  async #begin(): Promise<State[]> {
     if (this.#settled) await Promise.race([this.#settled, sleep(MAX_SETTLE_MS, undefined, { ref: false })]);
     const { legs, unattached, usedCursors, unknownCursors } = this.#plan();
     this.#recovered = usedCursors > 0 && unknownCursors === 0;
@@ -154,7 +164,7 @@ export class RingCatchUp implements CatchUp {
     const added = legs.filter(({ history }) => !known.has(history.queue));
     for (const leg of added) {
       const owed = new Set(leg.cursor ? [] : leg.jobIds);
-      const state: LegState = { ...leg, next: null, goneSinceMs: null, isGapFresh: false, isEnded: false, owed };
+      const state: State = { ...leg, next: null, goneSinceMs: null, isEnded: false, owed };
       this.#legs?.push(state);
       if (!this.#isClosed) leg.history.places.add(state);
     }
@@ -162,7 +172,7 @@ export class RingCatchUp implements CatchUp {
   }
 
   /** Finds where a leg begins; it may have lost its place since, to newer messages or to a gap. */
-  async #place(leg: LegState): Promise<void> {
+  async #place(leg: State): Promise<void> {
     const { history } = leg;
     const isLost = leg.next !== null && leg.next < history.ring.first;
     if (leg.next !== null && !isLost) return;
@@ -179,9 +189,9 @@ export class RingCatchUp implements CatchUp {
   }
 
   /** Messages since a cursor are gone: says so, and shows how things stand instead. */
-  async #giveUp(leg: LegState, sinceMs: number): Promise<void> {
+  async #giveUp(leg: State, sinceMs: number): Promise<void> {
     const { history } = leg;
-    // What happens while Redis is asked is given too; what is lost until something is given is part of the same gap.
+    // What happens while Redis is asked is given too; what is lost meanwhile is part of the same gap.
     let next = history.ring.end;
     let since = { ids: [] as string[], truncated: false };
     do {
@@ -190,8 +200,7 @@ export class RingCatchUp implements CatchUp {
     } while (next < history.ring.first);
     const { ids, truncated } = since;
     this.#recovered = false;
-    if (!leg.isGapFresh || truncated) this.#outgoing.push(this.#host.gapFrame(history.queue, null, truncated));
-    leg.isGapFresh = true;
+    this.#outgoing.push(this.#host.gapFrame(history.queue, null, truncated));
     leg.owed = new Set([...leg.jobIds, ...ids]);
     leg.cursor = null;
     leg.goneSinceMs = sinceMs;
@@ -199,7 +208,7 @@ export class RingCatchUp implements CatchUp {
   }
 
   /** Takes the snapshots that are owed, again where a job has gone on before its snapshot came. */
-  async #payOwed(legs: readonly LegState[]): Promise<void> {
+  async #payOwed(legs: readonly State[]): Promise<void> {
     const owed = legs.flatMap(({ history: { queue }, owed: ids }) => [...ids].map((jobId) => ({ queue, jobId })));
     const keys = owed.slice(0, SNAPSHOTS_PER_READ);
     if (keys.length === 0) return;
@@ -244,7 +253,7 @@ export class RingCatchUp implements CatchUp {
   }
 
   /** Reads the lines that go before the next ends, where nobody was there to see them. */
-  async #readLines(leg: LegState): Promise<void> {
+  async #readLines(leg: State): Promise<void> {
     const { ring } = leg.history;
     const ends: number[] = [];
     const first = Math.max(leg.next ?? ring.end, ring.first);
@@ -256,7 +265,7 @@ export class RingCatchUp implements CatchUp {
   }
 
   /** The next message of a leg that the connection wants; its place moves on behind it. */
-  #nextOf(leg: LegState): RingEntry | "unready" | null {
+  #nextOf(leg: State): RingEntry | "unready" | null {
     const { ring } = leg.history;
     while (leg.next !== null && leg.next < ring.end) {
       const entry = ring.at(leg.next);
@@ -264,20 +273,18 @@ export class RingCatchUp implements CatchUp {
       const isWanted = this.#wants(leg, entry);
       if (isWanted && entry.lines === null && this.#lineFailures < MAX_LINE_FAILURES) return "unready";
       leg.next += 1;
-      if (!isWanted) continue;
-      leg.isGapFresh = false;
-      return entry;
+      if (isWanted) return entry;
     }
     return null;
   }
 
-  #push({ history: { queue } }: LegState, { jobId, lines, frame }: RingEntry): void {
+  #push({ history: { queue } }: State, { jobId, lines, frame }: RingEntry): void {
     const told = jobId === null ? undefined : this.#told.get(keyOf({ queue, jobId }))?.told;
     for (const line of lines ?? []) if (!isLineTold(line, told)) this.#outgoing.push(line.frame);
     this.#outgoing.push(frame);
   }
 
-  #wants({ history: { queue }, cursor, isWhole, jobIds }: LegState, entry: RingEntry): boolean {
+  #wants({ history: { queue }, cursor, isWhole, jobIds }: State, entry: RingEntry): boolean {
     const { stream, jobId } = entry;
     if (!isWhole && (jobId === null || !jobIds.has(jobId))) return false;
     if (this.#liveTopics.size > 0 && topicsOf(queue, jobId).some((topic) => this.#liveTopics.has(topic))) return false;

