@@ -19,6 +19,7 @@ import type { RequestHandler } from "./http/rest-router.ts";
 import { createRestRouter } from "./http/rest-router.ts";
 import { refuseUpgrade, UpgradeHandler } from "./http/upgrade-handler.ts";
 import { describeGiven } from "./input-issue.ts";
+import type { Logger } from "./logger.ts";
 import { createDefaultLogger, partLogger } from "./logger.ts";
 import { WebSocketNotifier } from "./notifier/web-socket-notifier.ts";
 import type { Health, Stats } from "./protocol/admin.ts";
@@ -29,6 +30,9 @@ import { WidgetStore } from "./widgets/widget-store.ts";
 
 /** What a message has beside the HTML of a part of a widget, at most, bytes. */
 const PART_ENVELOPE_BYTES = 512;
+
+/** How long after `start()` or `attach()` the other one may take until it is said to be missing, ms. */
+const REMIND_MS = 10_000;
 
 /** Upgrade listeners of all bridges, as several may share one server, and the sockets that one of them has taken. */
 const ours = new WeakSet<UpgradeListener>();
@@ -63,6 +67,10 @@ export class Bridge {
   readonly #notifier: WebSocketNotifier;
   readonly #administration: Administration;
   readonly #servers: { server: Server; listener: UpgradeListener }[] = [];
+  readonly #logger: Logger;
+  #reminder: NodeJS.Timeout | undefined;
+  /** Whether upgrades come from anywhere. */
+  #takesUpgrades = false;
   #started: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -71,6 +79,7 @@ export class Bridge {
     this.#settings = settings;
     const { prefix, basePath, trustProxy } = settings;
     const logger = settings.logger ?? createDefaultLogger();
+    this.#logger = logger;
     this.#manager = new ConnectionManager({ ...settings, logger: partLogger(logger, "connections") });
     this.#sources = new Sources({ ...settings, logger: partLogger(logger, "sources") });
     this.#notifier = new WebSocketNotifier({
@@ -147,6 +156,7 @@ export class Bridge {
    */
   start(): Promise<void> {
     if (this.#closed) return Promise.reject(new BridgeClosedError("the bridge is closed; make a new one"));
+    this.#remind();
     this.#administration.start();
     this.#started ??= this.#sources.start();
     return this.#started;
@@ -179,6 +189,8 @@ export class Bridge {
   /** Takes WebSocket upgrades under `basePath` from a server; others are left to whoever else listens. */
   attach(server: Server): void {
     if (this.#servers.some((attached) => attached.server === server)) return;
+    this.#takesUpgrades = true;
+    this.#remind();
     const listener: UpgradeListener = (request, socket, head) => {
       if (taken.has(socket)) return;
       if (this.#upgrades.handle(request, socket, head)) return void taken.add(socket);
@@ -200,6 +212,7 @@ export class Bridge {
 
   /** For servers with an upgrade listener of their own: takes an upgrade, or answers false and leaves it untouched. */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    this.#takesUpgrades = true;
     return this.#upgrades.handle(request, socket, head);
   }
 
@@ -244,6 +257,7 @@ export class Bridge {
   }
 
   async #close(): Promise<void> {
+    clearTimeout(this.#reminder);
     this.#upgrades.close();
     this.widgets.close();
     this.#administration.close();
@@ -251,6 +265,15 @@ export class Bridge {
     this.#notifier.close();
     await this.#sources.close();
     for (const { server, listener } of this.#servers) server.off("upgrade", listener);
+  }
+
+  /** A bridge of which one call was forgotten shows nothing, and would not say why. */
+  #remind(): void {
+    this.#reminder ??= setTimeout(() => {
+      if (!this.#started) this.#logger.warn("bridge.start() has not been called: no queue is read");
+      if (!this.#takesUpgrades)
+        this.#logger.warn("bridge.attach(server) has not been called, nor handleUpgrade(): no viewer can connect");
+    }, REMIND_MS).unref();
   }
 
   #checkPrefix(instance: QueueEventsLike): void {

@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import type { About } from "../protocol/admin.ts";
 import { BRIDGE_URL } from "./addresses.ts";
+import { KeptValue } from "./kept-value.ts";
 import { RequestError } from "./request-error.ts";
 
 /** Whether this page is let in. */
@@ -19,16 +20,18 @@ export interface RequestOptions {
   signal?: AbortSignal;
 }
 
-/** Kept for the tab only: it is gone with it. */
-const TOKEN_KEY = "bullcast-admin-token";
+/** How long an answer may take, ms, where whoever asks does not say when it gives up. */
+const PATIENCE_MS = 15_000;
 
 /** Who looks at this page: its token, what the bridge answers to that, and every request made in its name. */
 class Session {
   /** Pages are shown while it is `open`, and need not ask. */
   readonly state = signal<SessionState>({ kind: "asking" });
+  /** Kept for the tab only: it is gone with it. */
+  readonly #token = new KeptValue("bullcast-admin-token", () => sessionStorage);
 
   get token(): string | null {
-    return sessionStorage.getItem(TOKEN_KEY);
+    return this.#token.value;
   }
 
   /** What the bridge said of itself; null before it did. */
@@ -43,8 +46,11 @@ class Session {
 
   /** Asks the bridge whether this page is let in; at the start, and whenever it may have become another bridge. */
   async ask(): Promise<void> {
+    const { token } = this;
     try {
       const about = await this.request<Partial<About>>("/about");
+      // Another has been entered meanwhile, and is asked for by itself.
+      if (token !== this.token) return;
       // Whoever is not let in is told this much and no more.
       if (about.version === undefined) this.refuseToken();
       else this.state.value = { kind: "open", about: about as About };
@@ -59,20 +65,20 @@ class Session {
   }
 
   async signIn(token: string): Promise<void> {
-    sessionStorage.setItem(TOKEN_KEY, token);
+    this.#token.value = token;
     await this.ask();
   }
 
   /** Forgets the token, and with it everything that was shown. */
   signOut(): void {
-    sessionStorage.removeItem(TOKEN_KEY);
+    this.#token.value = null;
     location.reload();
   }
 
   /** The bridge wants a token, and this page has none that it takes. */
   refuseToken(): void {
     const isRefused = this.token !== null;
-    sessionStorage.removeItem(TOKEN_KEY);
+    this.#token.value = null;
     this.state.value = { kind: "token-needed", isRefused };
   }
 
@@ -83,7 +89,7 @@ class Session {
    * @throws {DOMException} `AbortError` when the signal says so.
    */
   async request<Answer>(path: string, options: RequestOptions = {}): Promise<Answer> {
-    const { method = "GET", body, signal = null } = options;
+    const { method = "GET", body, signal = AbortSignal.timeout(PATIENCE_MS) } = options;
     const { token } = this;
     const headers = new Headers({ accept: "application/json" });
     if (token !== null) headers.set("authorization", `Bearer ${token}`);
@@ -93,7 +99,7 @@ class Session {
     try {
       response = await fetch(BRIDGE_URL + path, { method, headers, body: text, signal, cache: "no-store" });
     } catch (cause) {
-      if (signal?.aborted) throw cause;
+      if (options.signal?.aborted) throw cause;
       throw RequestError.ofSilence(cause);
     }
     // Of several requests under way all are refused; by then there may be another token, which was not.
@@ -103,8 +109,8 @@ class Session {
     try {
       return (await response.json()) as Answer;
     } catch (cause) {
-      if (signal?.aborted) throw cause;
-      throw RequestError.ofNoJson(response, cause);
+      if (options.signal?.aborted) throw cause;
+      throw signal.aborted ? RequestError.ofSilence(cause) : RequestError.ofNoJson(response, cause);
     }
   }
 }

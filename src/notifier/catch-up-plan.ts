@@ -3,7 +3,7 @@ import { parseTopic } from "../protocol/topic.ts";
 import type { Position } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { decodeCursor } from "./cursor.ts";
-import type { QueueHistory } from "./queue-history.ts";
+import type { Place, QueueHistory } from "./queue-history.ts";
 
 /** One queue a connection wants messages of. */
 export interface Leg {
@@ -14,6 +14,16 @@ export interface Leg {
   isWhole: boolean;
   /** The jobs it wants by their ids. */
   jobIds: ReadonlySet<string>;
+}
+
+/** The same while it is brought to the present. */
+export interface LegState extends Leg, Place {
+  /** Since when its history is gone, or will have been if its place is lost, epoch ms; null where none was wanted. */
+  goneSinceMs: number | null;
+  /** Whether it has been said that its queue is no longer attached. */
+  isEnded: boolean;
+  /** Jobs whose snapshots are owed. */
+  owed: Set<string>;
 }
 
 /** What a connection is to be brought to the present of. */

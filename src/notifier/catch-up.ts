@@ -7,10 +7,9 @@ import { compareStreamIds, millisecondsOf } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { keyOf } from "../sources/job-key.ts";
 import type { CatchUpHost } from "./catch-up-host.ts";
-import type { Leg, Plan } from "./catch-up-plan.ts";
+import type { Leg, LegState, Plan } from "./catch-up-plan.ts";
 import { topicsOf } from "./messages.ts";
 import type { Told } from "./mutes.ts";
-import type { Place } from "./queue-history.ts";
 import type { LineFrame, RingEntry } from "./ring.ts";
 import type { Snapshot } from "./snapshots.ts";
 
@@ -25,6 +24,8 @@ const MAX_SETTLE_MS = 30_000;
 /** Refusals in a row after which what is refused is done without; the same for lines, whatever the reason. */
 const MAX_FAILURES = 4;
 const MAX_LINE_FAILURES = 20;
+/** What Redis refuses in this way, say by its access list, it will refuse again. */
+const REFUSAL = /^(NOPERM|NOAUTH|WRONGPASS|WRONGTYPE|ERR)\b/;
 /** How far the clock of a worker may be behind that of Redis. */
 const CLOCK_SLACK_MS = 10_000;
 /** How long to wait before Redis is asked again after it did not answer. */
@@ -33,15 +34,6 @@ const RETRY_MS = 250;
 const READING_PATIENCE_MS = 1000;
 /** Times a snapshot is taken anew because its job has gone on meanwhile, before publishing is held up for it. */
 const MAX_TRIES = 3;
-
-interface State extends Leg, Place {
-  /** Since when its history is gone, epoch ms; null while it is not. */
-  goneSinceMs: number | null;
-  /** Whether it has been said that its queue is no longer attached. */
-  isEnded: boolean;
-  /** Jobs whose snapshots are owed. */
-  owed: Set<string>;
-}
 
 /**
  * Brings one connection to the present. It pulls the messages after its cursors from the rings its queues share; where
@@ -54,7 +46,7 @@ export class RingCatchUp implements CatchUp {
   readonly #liveTopics: ReadonlySet<Topic>;
   readonly #plan: () => Plan;
   #settled: Promise<void> | null;
-  #legs: State[] | null = null;
+  #legs: LegState[] | null = null;
   readonly #outgoing: Frame[] = [];
   readonly #told = new Map<string, { job: JobKey; told: Told }>();
   #recovered = false;
@@ -107,16 +99,15 @@ export class RingCatchUp implements CatchUp {
       await this.#readAllLines(legs);
       this.#failures = 0;
     } catch (error) {
-      // What Redis refuses, say by its access list, it will refuse again.
-      if (error instanceof Error && error.name === "ReplyError") this.#failures += 1;
+      if (error instanceof Error && error.name === "ReplyError" && REFUSAL.test(error.message)) this.#failures += 1;
       if (this.#failures >= MAX_FAILURES) this.#doWithout();
-      // Otherwise it is away, which health says; who comes back meanwhile waits.
+      // Otherwise it is away or busy, which health says; who comes back meanwhile waits.
       else if (!this.#isClosed) await sleep(RETRY_MS * (0.5 + Math.random()));
     }
   }
 
   /** Lines may be unreadable although all else can be read: then the ends are told without. */
-  async #readAllLines(legs: readonly State[]): Promise<void> {
+  async #readAllLines(legs: readonly LegState[]): Promise<void> {
     try {
       for (const leg of legs) await this.#readLines(leg);
       this.#lineFailures = 0;
@@ -129,9 +120,12 @@ export class RingCatchUp implements CatchUp {
   /** Goes on to the present although some of the past, or how jobs stand, cannot be read. */
   #doWithout(): void {
     for (const leg of this.#legs ?? []) {
-      if (leg.next === null) this.#outgoing.push(this.#host.gapFrame(leg.history.queue, null, true));
-      if (leg.next === null || leg.owed.size > 0) this.#recovered = false;
-      leg.next ??= leg.history.ring.end;
+      const { queue, ring } = leg.history;
+      const isPlaced = leg.next !== null && leg.next >= ring.first;
+      if (isPlaced && leg.owed.size === 0) continue;
+      this.#outgoing.push(this.#host.gapFrame(queue, null, true));
+      this.#recovered = false;
+      if (!isPlaced) leg.next = ring.end;
       leg.owed.clear();
     }
   }
@@ -146,7 +140,7 @@ export class RingCatchUp implements CatchUp {
     for (const leg of this.#legs ?? []) leg.history.places.delete(leg);
   }
 
-  async #begin(): Promise<State[]> {
+  async #begin(): Promise<LegState[]> {
     if (this.#settled) await Promise.race([this.#settled, sleep(MAX_SETTLE_MS, undefined, { ref: false })]);
     const { legs, unattached, usedCursors, unknownCursors } = this.#plan();
     this.#recovered = usedCursors > 0 && unknownCursors === 0;
@@ -159,12 +153,19 @@ export class RingCatchUp implements CatchUp {
 
   /** Adds those of queues that have come since, which nobody else tells this connection of; answers how many. */
   #addLegs(legs: readonly Leg[]): number {
-    // One that was detached and attached again has its gap told when it is found again.
-    const known = new Set(this.#legs?.map(({ history }) => history.queue));
-    const added = legs.filter(({ history }) => !known.has(history.queue));
+    const known = new Map(this.#legs?.map(({ history }) => [history.queue, history]));
+    const added = legs.filter(({ history }) => known.get(history.queue) !== history);
     for (const leg of added) {
+      const former = known.get(leg.history.queue)?.position;
       const owed = new Set(leg.cursor ? [] : leg.jobIds);
-      const state: State = { ...leg, next: null, goneSinceMs: null, isEnded: false, owed };
+      const state: LegState = { ...leg, next: null, goneSinceMs: null, isEnded: false, owed };
+      // It was detached and attached again: its gap is told to those who are live already, and here to this one.
+      if (former)
+        Object.assign(state, {
+          cursor: null,
+          next: Number.NEGATIVE_INFINITY,
+          goneSinceMs: millisecondsOf(former.events),
+        });
       this.#legs?.push(state);
       if (!this.#isClosed) leg.history.places.add(state);
     }
@@ -172,7 +173,7 @@ export class RingCatchUp implements CatchUp {
   }
 
   /** Finds where a leg begins; it may have lost its place since, to newer messages or to a gap. */
-  async #place(leg: State): Promise<void> {
+  async #place(leg: LegState): Promise<void> {
     const { history } = leg;
     const isLost = leg.next !== null && leg.next < history.ring.first;
     if (leg.next !== null && !isLost) return;
@@ -180,6 +181,8 @@ export class RingCatchUp implements CatchUp {
       if (isLost && leg.goneSinceMs !== null) return this.#giveUp(leg, leg.goneSinceMs);
       if (isLost) for (const id of leg.jobIds) leg.owed.add(id);
       leg.next = history.ring.end;
+      // What it is given from now on and then loses is told as a gap; single jobs are shown again.
+      if (leg.isWhole) leg.goneSinceMs = millisecondsOf((history.position ?? history.ring.start).events);
       return;
     }
     const reached = isLost ? null : await history.reach(leg.cursor);
@@ -189,7 +192,7 @@ export class RingCatchUp implements CatchUp {
   }
 
   /** Messages since a cursor are gone: says so, and shows how things stand instead. */
-  async #giveUp(leg: State, sinceMs: number): Promise<void> {
+  async #giveUp(leg: LegState, sinceMs: number): Promise<void> {
     const { history } = leg;
     // What happens while Redis is asked is given too; what is lost meanwhile is part of the same gap.
     let next = history.ring.end;
@@ -198,17 +201,16 @@ export class RingCatchUp implements CatchUp {
       next = Math.max(next, history.ring.first);
       if (leg.isWhole) since = await this.#host.jobsSince(history.queue, sinceMs - CLOCK_SLACK_MS);
     } while (next < history.ring.first);
-    const { ids, truncated } = since;
     this.#recovered = false;
-    this.#outgoing.push(this.#host.gapFrame(history.queue, null, truncated));
-    leg.owed = new Set([...leg.jobIds, ...ids]);
+    this.#outgoing.push(this.#host.gapFrame(history.queue, null, since.truncated));
+    leg.owed = new Set([...leg.jobIds, ...since.ids]);
     leg.cursor = null;
     leg.goneSinceMs = sinceMs;
     leg.next = next;
   }
 
   /** Takes the snapshots that are owed, again where a job has gone on before its snapshot came. */
-  async #payOwed(legs: readonly State[]): Promise<void> {
+  async #payOwed(legs: readonly LegState[]): Promise<void> {
     const owed = legs.flatMap(({ history: { queue }, owed: ids }) => [...ids].map((jobId) => ({ queue, jobId })));
     const keys = owed.slice(0, SNAPSHOTS_PER_READ);
     if (keys.length === 0) return;
@@ -253,7 +255,7 @@ export class RingCatchUp implements CatchUp {
   }
 
   /** Reads the lines that go before the next ends, where nobody was there to see them. */
-  async #readLines(leg: State): Promise<void> {
+  async #readLines(leg: LegState): Promise<void> {
     const { ring } = leg.history;
     const ends: number[] = [];
     const first = Math.max(leg.next ?? ring.end, ring.first);
@@ -265,7 +267,7 @@ export class RingCatchUp implements CatchUp {
   }
 
   /** The next message of a leg that the connection wants; its place moves on behind it. */
-  #nextOf(leg: State): RingEntry | "unready" | null {
+  #nextOf(leg: LegState): RingEntry | "unready" | null {
     const { ring } = leg.history;
     while (leg.next !== null && leg.next < ring.end) {
       const entry = ring.at(leg.next);
@@ -278,13 +280,13 @@ export class RingCatchUp implements CatchUp {
     return null;
   }
 
-  #push({ history: { queue } }: State, { jobId, lines, frame }: RingEntry): void {
+  #push({ history: { queue } }: LegState, { jobId, lines, frame }: RingEntry): void {
     const told = jobId === null ? undefined : this.#told.get(keyOf({ queue, jobId }))?.told;
     for (const line of lines ?? []) if (!isLineTold(line, told)) this.#outgoing.push(line.frame);
     this.#outgoing.push(frame);
   }
 
-  #wants({ history: { queue }, cursor, isWhole, jobIds }: State, entry: RingEntry): boolean {
+  #wants({ history: { queue }, cursor, isWhole, jobIds }: LegState, entry: RingEntry): boolean {
     const { stream, jobId } = entry;
     if (!isWhole && (jobId === null || !jobIds.has(jobId))) return false;
     if (this.#liveTopics.size > 0 && topicsOf(queue, jobId).some((topic) => this.#liveTopics.has(topic))) return false;

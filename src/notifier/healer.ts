@@ -36,6 +36,9 @@ export class Healer {
   #suspects = new Map<string, JobKey>();
   /** Jobs that are to be shown as soon as Redis can be asked. */
   #unshown = new Map<string, JobKey>();
+  /** Jobs that are shown in one of the next turns. */
+  readonly #later = new Map<string, JobKey>();
+  #isShowing = false;
   /** Queues to be compared when the comparison under way is over. */
   readonly #dueSoon = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
@@ -54,17 +57,22 @@ export class Healer {
 
   close(): void {
     clearInterval(this.#timer);
+    this.#later.clear();
     for (const episode of this.#episodes.values()) episode.isPending = false;
   }
 
-  /** History of a queue since some time, epoch ms, is gone. MUST be called while nothing is published. */
-  async tell(queue: string, missed: number | null, sinceMs: number): Promise<void> {
+  /**
+   * History of a queue since some time, epoch ms, is gone; `restart` lets the queue's own begin anew. Until the gap is told
+   * it has not: a cursor handed out meanwhile must be one that reaches nothing. MUST be called while nothing is published.
+   */
+  async tell(queue: string, missed: number | null, sinceMs: number, restart = () => {}): Promise<void> {
     const episode = this.#episodes.get(queue);
     const now = performance.now();
     if (!episode || episode.endsAt <= now) {
       this.#episodes.set(queue, { endsAt: now + EPISODE_MS, missed: 0, sinceMs, isPending: false });
-      return this.#heal(queue, missed, sinceMs);
+      return this.#heal(queue, missed, sinceMs, restart);
     }
+    restart();
     episode.missed = episode.missed === null || missed === null ? null : episode.missed + missed;
     episode.sinceMs = Math.min(episode.sinceMs, sinceMs);
     if (episode.isPending) return;
@@ -87,15 +95,14 @@ export class Healer {
     });
   }
 
-  async #heal(queue: string, missed: number | null, sinceMs: number): Promise<void> {
+  async #heal(queue: string, missed: number | null, sinceMs: number, restart: () => void): Promise<void> {
     const { manager, reader, tracker, logger } = this.#context;
-    const jobIds = this.#watchedById(queue);
     const queueTopics = topicsOf(queue, null);
     const isViewed = manager.isWatched(queueTopics);
     logger.warn({ queue, missed }, "events of this queue were missed; showing how its jobs stand instead");
-    if (!isViewed && jobIds.length === 0) return;
+    if (!isViewed && this.#watchedById(queue).length === 0) return restart();
     let truncated = false;
-    const shown = new Set(jobIds);
+    const shown = new Set<string>();
     try {
       if (isViewed) {
         const since = await reader.jobsSince(queue, sinceMs);
@@ -107,7 +114,11 @@ export class Healer {
       truncated = true;
       logger.debug({ queue, reason: String(error) }, "jobs to show again not found");
     }
+    // Others may have joined while Redis was asked.
+    const jobIds = this.#watchedById(queue);
+    for (const id of jobIds) shown.add(id);
     const topics: Topic[] = [...queueTopics, ...jobIds.flatMap((id) => topicsOf(queue, id).slice(-1))];
+    restart();
     manager.publish(manager.encode(gapMessage(queue, missed, truncated)), topics);
     await this.#tryShow([...shown].map((jobId) => ({ queue, jobId })));
   }
@@ -121,16 +132,21 @@ export class Healer {
     }
   }
 
-  /** Shows many jobs in turns of their own, so that other messages come between. */
+  /** Shows many jobs in turns of their own, so that other messages come between; one that waits already, once. */
   async #showLater(keys: readonly JobKey[]): Promise<void> {
-    for (let start = 0; start < keys.length; start += SNAPSHOTS_PER_ROUND) {
-      const chunk = keys.slice(start, start + SNAPSHOTS_PER_ROUND);
+    for (const key of keys) this.#later.set(keyOf(key), key);
+    if (this.#isShowing) return;
+    this.#isShowing = true;
+    while (this.#later.size > 0) {
+      const chunk = [...this.#later.values()].slice(0, SNAPSHOTS_PER_ROUND);
+      for (const key of chunk) this.#later.delete(keyOf(key));
       try {
         await this.#context.inTurn(() => this.#show(chunk));
       } catch (error) {
         this.#showSoon(chunk, error);
       }
     }
+    this.#isShowing = false;
   }
 
   /** They are shown in one of the next rounds. */

@@ -39,6 +39,11 @@ export class Mutes {
     this.#mutes.delete(key);
   }
 
+  /** The queue is no longer attached: nothing of its jobs is told. */
+  forget(queue: string): void {
+    for (const key of this.#mutes.keys()) if (key.startsWith(`${queue}:`)) this.#mutes.delete(key);
+  }
+
   /** Who is not to be sent a fact of this job; null when nobody. */
   ofFact(key: string, stream: keyof Position, id: StreamId): Set<Connection> | null {
     return this.#find(key, ({ position }) => compareStreamIds(id, position[stream]) <= 0);

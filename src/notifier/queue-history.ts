@@ -64,6 +64,8 @@ export class QueueHistory {
   #isGapPostponed = false;
   /** Until when there is no room for the past, ms of the monotonic clock. */
   #noFillUntil = 0;
+  /** When the streams were read last, ms of the monotonic clock. */
+  #filledAt = Number.NEGATIVE_INFINITY;
   #filling: Promise<void> | undefined;
   #lineReads: Promise<void> = Promise.resolve();
   readonly #waiting = new Set<() => void>();
@@ -187,9 +189,9 @@ export class QueueHistory {
     return this.#filling;
   }
 
-  /** Whether the streams have been read as far back as they reach. */
+  /** Whether the streams have been read as far back as they reach, or a moment ago, when there was no room for it. */
   get isFilled(): boolean {
-    return this.#past !== null;
+    return this.#past !== null || performance.now() - this.#filledAt < FULL_MS;
   }
 
   /**
@@ -214,8 +216,9 @@ export class QueueHistory {
   async #fill(): Promise<void> {
     const upTo = this.ring.start;
     const { start, entries, ids } = await this.#source.readPast(this.queue, upTo, this.ring);
+    this.#filledAt = performance.now();
     // It was restarted, or has dropped its oldest: what was read does not join it any more.
-    if (this.ring.start !== upTo) return;
+    if (this.#isClosed || this.ring.start !== upTo) return;
     this.#past = { start, upTo, ids };
     if (!covers(upTo, start)) return;
     // What comes in front may get numbers of what was there before: whoever has lost its place must not find one.

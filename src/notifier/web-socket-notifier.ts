@@ -182,6 +182,7 @@ export class WebSocketNotifier implements SourcesSink {
     if (history?.position) this.#noteAbsence(queue, millisecondsOf(history.position.events));
     this.#tracker.forget(queue);
     this.#ends.forget(queue);
+    this.#mutes.forget(queue);
     this.#tails.changed();
   }
 
@@ -215,15 +216,14 @@ export class WebSocketNotifier implements SourcesSink {
 
   /** Tells what is missing before a batch, and shows the jobs of a queue that has just come. */
   async #tellStart({ queue, gap, start, history }: Read): Promise<void> {
-    const isNew = history.position === null;
-    if (history.isClosed || !(gap || isNew)) return;
+    if (history.isClosed || !(gap || history.position === null)) return;
     const absentSinceMs = this.#absentSinceMs.get(queue);
     this.#absentSinceMs.delete(queue);
     const sinceMs = absentSinceMs ?? millisecondsOf((history.position ?? start).events);
-    if (gap) history.restartAt(start);
-    else history.moveTo(start);
-    if (gap || absentSinceMs !== undefined) await this.#healer.tell(queue, gap?.missed ?? null, sinceMs);
-    else await this.#healer.greet(queue);
+    const begin = () => (gap ? history.restartAt(start) : history.moveTo(start));
+    if (gap || absentSinceMs !== undefined) return this.#healer.tell(queue, gap?.missed ?? null, sinceMs, begin);
+    begin();
+    await this.#healer.greet(queue);
   }
 
   /** Whether the lines of a job's own log are wanted, by those who watch or by those who catch up. */

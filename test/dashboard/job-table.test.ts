@@ -98,7 +98,7 @@ test("of a queue that is not watched any more no row stays, and none is in doubt
   const { table, ids } = makeTable();
   table.receive(tell("task_active", "1"));
   table.receive(tell("task_active", "2", { queue: "b" }));
-  table.removeQueue("a");
+  table.removeJobs("a");
   expect([ids(), table.size]).toEqual(["2", 1]);
   table.receive(tell("task_active", "1", { seconds: 1 }));
   expect(ids()).toBe("1 2");

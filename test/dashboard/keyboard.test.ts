@@ -113,6 +113,9 @@ test("a client is disconnected: the dialog holds the focus, Escape leaves it, an
   await tabTo(tab, /^Disconnect$/);
   await tab.keyboard.press("Enter");
   expect((await viewer.closed).code).toBe(4410);
+  await dialog.waitFor({ state: "detached" });
+  await tab.getByText("tab-1", { exact: true }).waitFor({ state: "detached" });
+  expect(await tab.evaluate("document.activeElement.id")).toBe("main");
 });
 
 test("a table is sorted, and a message written and sent", async () => {

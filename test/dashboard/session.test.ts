@@ -73,3 +73,36 @@ test("an answer that is not the bridge's, say a proxy's page, leaves a page that
   await page.getByRole("button", { name: "Try again" }).click();
   await page.getByText("Live", { exact: true }).waitFor();
 });
+
+test("a browser that keeps nothing for the page shows it all the same, token and theme included", async () => {
+  const { httpUrl } = await startBridge({ adminToken: TOKEN });
+  const page = await (await launchBrowser()).newPage();
+  await page.addInitScript(() => {
+    const refuse = () => {
+      throw new DOMException("The operation is insecure.", "SecurityError");
+    };
+    for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(window, name, { get: refuse });
+  });
+  await page.goto(`${httpUrl}/dashboard/`);
+  await page.getByLabel("Admin token").fill(TOKEN);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("Live", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "System theme" }).click();
+  expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe("light");
+});
+
+test("a bridge that takes a request and never answers is said not to answer", async () => {
+  const { httpUrl } = await startBridge();
+  const page = await (await launchBrowser()).newPage();
+  // A hundred times faster than the page's own clock.
+  await page.addInitScript(() => {
+    const timeout = AbortSignal.timeout.bind(AbortSignal);
+    AbortSignal.timeout = (ms) => timeout(ms / 100);
+  });
+  await page.route("**/ws/about", () => undefined);
+  await page.goto(`${httpUrl}/dashboard/`);
+  await page.getByText("The bridge does not answer", { exact: true }).waitFor({ timeout: 20_000 });
+  await page.unroute("**/ws/about");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("Live", { exact: true }).waitFor();
+});

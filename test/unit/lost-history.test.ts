@@ -1,6 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { JobKey } from "../../src/sources/job-key.ts";
-import { active, added, batchOf, completed, START_MS } from "./support/facts.ts";
+import { active, added, batchOf, completed, progress, START_MS } from "./support/facts.ts";
 import { snapshotOf } from "./support/fake-reader.ts";
 import { latch } from "./support/latch.ts";
 import type { OpenViewer } from "./support/manager.ts";
@@ -141,7 +141,80 @@ describe("a viewer that comes back after history was lost", () => {
     notifier.watch("emails");
     answer.open();
     const sent = await viewer.takeUntil("subscribed");
-    expect(sent.map(({ type }) => type)).toEqual(["gap", "subscribed"]);
+    // Of the one that was detached, and of what happened until it was attached again.
+    expect(sent.map(({ type }) => type)).toEqual(["gap", "gap", "subscribed"]);
     expect(sent.at(-1)?.content).toMatchObject({ recovered: false });
+  });
+
+  it("comes to the present where it loses its place and Redis will not say what has become of the jobs", async () => {
+    const refusal = Object.assign(new Error("NOPERM this user has no permissions"), { name: "ReplyError" });
+    const { manager, notifier } = makeNotifier({ jobsSince: () => Promise.reject(refusal) });
+    // More than is sent in a row.
+    const before = batchOf([added("x"), ...Array.from({ length: 300 }, (_, value) => progress(value, "x"))]);
+    await notifier.accept([before]);
+    const viewer = openViewer(manager);
+    const { send } = viewer.socket;
+    viewer.socket.send = (bytes) => {
+      send.call(viewer.socket, bytes);
+      viewer.socket.isFull = true;
+    };
+    viewer.send({
+      type: "subscribe",
+      content: { topics: ["queue:emails"], since: { emails: cursorAt(before.start) } },
+    });
+    await vi.waitUntil(() => viewer.socket.isFull);
+    await notifier.accept([
+      { ...batchOf([added("late")], { atMs: START_MS + 5000 }), start: before.end, gap: { missed: 300 } },
+    ]);
+    viewer.socket.send = send;
+    viewer.socket.isFull = false;
+    viewer.connection.drained();
+    const types = (await viewer.takeUntil("subscribed")).map(({ type }) => type);
+    expect(types.slice(-2)).toEqual(["gap", "subscribed"]);
+  });
+
+  it("is told when its queue loses history after it was given some, also without a cursor", async () => {
+    const asked = latch<void>();
+    const answer = latch<void>();
+    const snapshots = async (keys: readonly JobKey[]) => {
+      asked.open();
+      await answer.promise;
+      return keys.map((key) => snapshotOf({ ...key, state: "active", exists: true }));
+    };
+    const { manager, notifier } = makeNotifier({ snapshots });
+    const before = batchOf([added("x")]);
+    await notifier.accept([before]);
+    const viewer = openViewer(manager, { topics: ["queue:emails", "job:emails:y"] });
+    await asked.promise;
+    await notifier.accept([
+      { ...batchOf([added("late")], { atMs: START_MS + 5000 }), start: before.end, gap: { missed: 300 } },
+    ]);
+    answer.open();
+    const types = (await viewer.takeUntil("subscribed")).map(({ type }) => type);
+    expect(types).toContain("gap");
+  });
+
+  it("is told though it left with a cursor handed out while the gap was on its way", async () => {
+    const asked = latch<void>();
+    const answer = latch<void>();
+    const jobsSince = async () => {
+      asked.open();
+      await answer.promise;
+      return { ids: [], truncated: false };
+    };
+    const { manager, notifier } = makeNotifier({ jobsSince });
+    const before = batchOf([added("x")]);
+    await notifier.accept([before]);
+    watchAll(manager);
+    // The stream has been deleted and made anew.
+    const start = { events: "0-0", logs: "0-0" };
+    const after = { ...batchOf([added("y")], { atMs: START_MS + 5000 }), start, gap: { missed: null } };
+    const told = notifier.accept([after]);
+    await asked.promise;
+    const since = Object.values(await cursorsOf(manager, ["*"]));
+    answer.open();
+    await told;
+    const viewer = openViewer(manager, { clientId: "back", topics: ["*"], since });
+    expect((await seenBy(viewer)).map(([type]) => type)).toEqual(["gap", "subscribed"]);
   });
 });

@@ -17,19 +17,24 @@ export function DisconnectDialog({ client, onClose }: { client: ClientReport; on
   const [failure, setFailure] = useState<string | null>(null);
   const texts = TEXTS.clients.dialog;
   const { client_id: id } = client;
+  const leave = () => {
+    onClose();
+    // The row to which the focus went back is about to go.
+    requestAnimationFrame(() => document.getElementById("main")?.focus());
+  };
   const disconnect = async () => {
     setIsBusy(true);
     setFailure(null);
     try {
       await session.request(`/clients/${encodeURIComponent(id)}`, { method: "DELETE" });
       showToast("good", texts.done(id));
-      onClose();
+      leave();
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       setIsBusy(false);
       if (error.status !== NOT_FOUND) return setFailure(error.message);
       showToast("good", texts.gone(id));
-      onClose();
+      leave();
     }
   };
   const actions = (

@@ -115,11 +115,12 @@ export class JobTable {
     return read;
   }
 
-  /** A queue is not watched any more: of its jobs nothing will be told. */
-  removeQueue(queue: string): void {
-    const gone = this.#order.filter((row) => row.queue === queue);
+  /** A queue is not watched any more, or none has been: of the jobs held nothing will be told, or something was not. */
+  removeJobs(queue: string | null): void {
+    const isGone = (row: JobRow) => queue === null || row.queue === queue;
+    const gone = this.#order.filter(isGone);
     if (gone.length === 0) return;
-    this.#order = this.#order.filter((row) => row.queue !== queue);
+    this.#order = this.#order.filter((row) => !isGone(row));
     for (const row of gone) {
       this.#rows.delete(row.key);
       this.#observer.doubted(row, false);

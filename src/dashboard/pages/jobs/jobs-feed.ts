@@ -93,6 +93,8 @@ export class JobsFeed {
     // Asked for together with the watch, in one request; only that this one is told of the answer.
     client.subscribe([this.#topic]).then(
       ({ cursors }) => {
+        // What was read before may have changed since, unheard.
+        if (this.#hasAsked) this.table.removeJobs(null);
         // Not those of the first statistics: one of these may have come since what is read now was asked for.
         this.#queues ??= new Set(Object.keys(cursors));
         this.#readAgain();
@@ -117,7 +119,7 @@ export class JobsFeed {
     // Before anything is read there is nothing to be compared.
     if (!before) return;
     this.#queues = new Set(queues.filter((queue) => this.#queue === null || queue === this.#queue));
-    for (const queue of before) if (!this.#queues.has(queue)) this.table.removeQueue(queue);
+    for (const queue of before) if (!this.#queues.has(queue)) this.table.removeJobs(queue);
     if ([...this.#queues].some((queue) => !before.has(queue))) this.#readAgain();
   }
 
