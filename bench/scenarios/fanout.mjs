@@ -1,4 +1,4 @@
-// The same messages to every viewer, from five servers: what one delivery costs the server's process.
+// The same messages to every viewer, from six servers: what one delivery costs the server's process.
 import { say } from "../../scripts/setup.mjs";
 import { viewersProblem } from "../support/load-client.mjs";
 import { runRounds } from "../support/rounds.mjs";
@@ -13,6 +13,7 @@ const SUBJECTS = [
   { title: "socket.io", server: "socket-io.mjs", viewers: subjects.SOCKET_IO_VIEWERS, needs: "socketIo" },
   { title: "ws, as mostly written", server: "ws-each.mjs", viewers: subjects.PLAIN_VIEWERS },
   { title: "ws, stringified once", server: "ws-once.mjs", viewers: subjects.PLAIN_VIEWERS },
+  { title: "ws, joined by hand", server: "ws-joined.mjs", viewers: subjects.PLAIN_VIEWERS },
   { title: "Bun", server: "bun.mjs", viewers: subjects.PLAIN_VIEWERS, needs: "bun" },
 ];
 
