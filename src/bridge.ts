@@ -269,10 +269,11 @@ export class Bridge {
 
   /** A bridge of which one call was forgotten shows nothing, and would not say why. */
   #remind(): void {
+    if (this.#closed) return;
     this.#reminder ??= setTimeout(() => {
       if (!this.#started) this.#logger.warn("bridge.start() has not been called: no queue is read");
       if (!this.#takesUpgrades)
-        this.#logger.warn("bridge.attach(server) has not been called, nor handleUpgrade(): no viewer can connect");
+        this.#logger.info("no server is attached: unless handleUpgrade() is used, bridge.attach(server) is missing");
     }, REMIND_MS).unref();
   }
 

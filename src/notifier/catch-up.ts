@@ -10,7 +10,8 @@ import type { CatchUpHost } from "./catch-up-host.ts";
 import type { Leg, LegState, Plan } from "./catch-up-plan.ts";
 import { topicsOf } from "./messages.ts";
 import type { Told } from "./mutes.ts";
-import type { LineFrame, RingEntry } from "./ring.ts";
+import { isLineTold } from "./mutes.ts";
+import type { RingEntry } from "./ring.ts";
 import type { Snapshot } from "./snapshots.ts";
 
 /** Ends whose lines are read in one step. */
@@ -25,7 +26,7 @@ const MAX_SETTLE_MS = 30_000;
 const MAX_FAILURES = 4;
 const MAX_LINE_FAILURES = 20;
 /** What Redis refuses in this way, say by its access list, it will refuse again. */
-const REFUSAL = /^(NOPERM|NOAUTH|WRONGPASS|WRONGTYPE|ERR)\b/;
+const REFUSAL = /^(NOPERM|NOAUTH|WRONGPASS|WRONGTYPE|MOVED|CROSSSLOT|ERR)\b/;
 /** How far the clock of a worker may be behind that of Redis. */
 const CLOCK_SLACK_MS = 10_000;
 /** How long to wait before Redis is asked again after it did not answer. */
@@ -95,7 +96,8 @@ export class RingCatchUp implements CatchUp {
       // All of them, so that none is still being placed when it is tried again.
       const placed = await Promise.allSettled(legs.map((leg) => this.#place(leg)));
       for (const each of placed) if (each.status === "rejected") throw each.reason;
-      await this.#payOwed(legs);
+      // A queue that was attached again has a leg of its own beside that of its former life.
+      await this.#payOwed(legs.filter(({ history }) => !history.isClosed));
       await this.#readAllLines(legs);
       this.#failures = 0;
     } catch (error) {
@@ -295,8 +297,4 @@ export class RingCatchUp implements CatchUp {
     if (!told) return true;
     return stream ? compareStreamIds(entry[stream], told.position[stream]) > 0 : !isLineTold(entry, told);
   }
-}
-
-function isLineTold({ line }: Pick<LineFrame, "line">, told: Told | undefined): boolean {
-  return told !== undefined && line !== null && line < told.lines;
 }

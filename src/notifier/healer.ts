@@ -211,7 +211,7 @@ export class Healer {
         queues === null || (queues === "short" ? this.#context.reader.isShort(queue) : queues.includes(queue));
       const unshown = [...this.#unshown.values()];
       this.#unshown = new Map();
-      await this.#showLater(unshown);
+      void this.#showLater(unshown);
       const former = this.#suspects;
       this.#suspects = new Map();
       const suspects = await this.#differing([...former.values(), ...this.#watched(isDue)]);
@@ -219,7 +219,7 @@ export class Healer {
       // An end that was written a moment ago is on its way by itself.
       await new Promise((resolve) => setTimeout(resolve, ON_ITS_WAY_MS).unref());
       const left = await this.#differing(suspects);
-      await this.#showLater(left);
+      void this.#showLater(left);
     } catch (error) {
       this.#context.logger.debug({ reason: String(error) }, "jobs not compared with their hashes");
     } finally {

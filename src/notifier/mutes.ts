@@ -3,6 +3,7 @@ import type { Position, StreamId } from "../sources/fact.ts";
 import { compareStreamIds } from "../sources/fact.ts";
 import { jobKeyOf } from "../sources/job-key.ts";
 import type { JobReader } from "../sources/job-reader.ts";
+import type { LineFrame } from "./ring.ts";
 import { covers } from "./ring.ts";
 
 /** How far a snapshot told of a job: up to a position in its queue's streams, and so many lines of its own log. */
@@ -84,4 +85,9 @@ export class Mutes {
     if (mutes.length < 2) return mutes[0]?.connections ?? null;
     return new Set(mutes.flatMap(({ connections }) => [...connections]));
   }
+}
+
+/** Whether a line of a job's own log was in a snapshot. */
+export function isLineTold({ line }: Pick<LineFrame, "line">, told: Told | undefined): boolean {
+  return told !== undefined && line !== null && line < told.lines;
 }

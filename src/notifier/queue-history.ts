@@ -118,6 +118,7 @@ export class QueueHistory {
   restartAt(position: Position): void {
     this.#budget.change(this.ring, () => this.ring.restart(position));
     this.#past = null;
+    this.#filledAt = Number.NEGATIVE_INFINITY;
     const before = this.#position;
     if (before) this.#lost = { position: before, isInclusive: covers(position, before) };
     this.moveTo(position);
@@ -214,9 +215,9 @@ export class QueueHistory {
   }
 
   async #fill(): Promise<void> {
-    const upTo = this.ring.start;
+    const [upTo, isLocated] = [this.ring.start, this.#position !== null];
     const { start, entries, ids } = await this.#source.readPast(this.queue, upTo, this.ring);
-    this.#filledAt = performance.now();
+    if (isLocated) this.#filledAt = performance.now();
     // It was restarted, or has dropped its oldest: what was read does not join it any more.
     if (this.#isClosed || this.ring.start !== upTo) return;
     this.#past = { start, upTo, ids };

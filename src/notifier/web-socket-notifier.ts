@@ -12,6 +12,7 @@ import type { JobLogLines } from "../sources/job-log-tail.ts";
 import type { JobReader } from "../sources/job-reader.ts";
 import type { PublishedLine } from "../sources/log-pub-sub-source.ts";
 import type { SourcesSink } from "../sources/sources-sink.ts";
+import { Absences } from "./absences.ts";
 import { isEnd, isJobFact } from "./attempts.ts";
 import type { NotifierContext } from "./context.ts";
 import { encodeCursor, queueTag } from "./cursor.ts";
@@ -42,9 +43,6 @@ export interface WebSocketNotifierOptions {
   logger: Logger;
 }
 
-/** Detached queues of which it is remembered when that was. */
-const MAX_ABSENT_QUEUES = 1000;
-
 /** A batch with the history of its queue as that was when the batch was read. */
 type Read = FactBatch & { history: QueueHistory };
 
@@ -61,8 +59,7 @@ export class WebSocketNotifier implements SourcesSink {
   readonly #budget = new RingBudget();
   /** The watched queues. */
   readonly #histories = new Map<string, QueueHistory>();
-  /** Queues that were detached, and since when nothing has been told of them, epoch ms. */
-  readonly #absentSinceMs = new Map<string, number>();
+  readonly #absences = new Absences();
   readonly #enrichment: Enrichment;
   readonly #past: PastTranslator;
   readonly #snapshots: Snapshots;
@@ -179,7 +176,7 @@ export class WebSocketNotifier implements SourcesSink {
     const history = this.#histories.get(queue);
     history?.close();
     this.#histories.delete(queue);
-    if (history?.position) this.#noteAbsence(queue, millisecondsOf(history.position.events));
+    if (history?.position) this.#absences.note(queue, millisecondsOf(history.position.events));
     this.#tracker.forget(queue);
     this.#ends.forget(queue);
     this.#mutes.forget(queue);
@@ -207,20 +204,18 @@ export class WebSocketNotifier implements SourcesSink {
     return result;
   }
 
-  /** From a time on, epoch ms, nothing is told of a queue. */
-  #noteAbsence(queue: string, sinceMs: number): void {
-    this.#absentSinceMs.set(queue, sinceMs);
-    const [oldest] = this.#absentSinceMs.keys();
-    if (this.#absentSinceMs.size > MAX_ABSENT_QUEUES && oldest !== undefined) this.#absentSinceMs.delete(oldest);
-  }
-
   /** Tells what is missing before a batch, and shows the jobs of a queue that has just come. */
   async #tellStart({ queue, gap, start, history }: Read): Promise<void> {
     if (history.isClosed || !(gap || history.position === null)) return;
-    const absentSinceMs = this.#absentSinceMs.get(queue);
-    this.#absentSinceMs.delete(queue);
+    const absentSinceMs = this.#absences.get(queue);
     const sinceMs = absentSinceMs ?? millisecondsOf((history.position ?? start).events);
-    const begin = () => (gap ? history.restartAt(start) : history.moveTo(start));
+    const begin = () => {
+      // It may have been detached while Redis was asked, and is absent for as long as before then.
+      if (history.isClosed) return;
+      this.#absences.delete(queue);
+      if (gap) history.restartAt(start);
+      else history.moveTo(start);
+    };
     if (gap || absentSinceMs !== undefined) return this.#healer.tell(queue, gap?.missed ?? null, sinceMs, begin);
     begin();
     await this.#healer.greet(queue);

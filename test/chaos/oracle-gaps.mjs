@@ -57,7 +57,8 @@ export function judgeGaps({ queues, bridgeStarts }, { gaps, told: messages }, fi
         came: `a gap, ${missed ?? "unknown how many"} missed${former ? ", not the first on this connection" : ""}`,
       });
     }
-    if (trimmed) formers.set(`${connection}/${queue}`, { gap, trimmed, told: toldBy(gap, trimmed), times, isSecond });
+    if (trimmed)
+      formers.set(`${connection}/${queue}`, { gap, trimmed, told: toldBy(gap, trimmed), times, isSecond: isSame });
   }
 }
 

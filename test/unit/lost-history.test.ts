@@ -128,6 +128,7 @@ describe("a viewer that comes back after history was lost", () => {
     const asked = latch<void>();
     const answer = latch<void>();
     const { manager, notifier } = makeNotifier({
+      jobsSince: async () => ({ ids: ["x"], truncated: false }),
       past: async (queue, upTo) => {
         asked.open();
         await answer.promise;
@@ -142,7 +143,7 @@ describe("a viewer that comes back after history was lost", () => {
     answer.open();
     const sent = await viewer.takeUntil("subscribed");
     // Of the one that was detached, and of what happened until it was attached again.
-    expect(sent.map(({ type }) => type)).toEqual(["gap", "gap", "subscribed"]);
+    expect(sent.map(({ type }) => type)).toEqual(["gap", "gap", "snapshot", "subscribed"]);
     expect(sent.at(-1)?.content).toMatchObject({ recovered: false });
   });
 
