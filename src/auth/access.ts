@@ -23,11 +23,12 @@ export type Admission = { principal: Principal | null; isAdmin: boolean } | { re
 const ADMIN: Principal = { id: "(admin token)" };
 const LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 /** A request that came through a proxy says nothing about where it began, though the proxy is on loopback. */
-const PROXY_HEADER = /^(forwarded|x-forwarded-.*|x-real-ip|via)$/;
+const PROXY_HEADER =
+  /^(forwarded|x-forwarded-.*|x-original-.*|x-real-ip|x-client-ip|true-client-ip|cf-connecting-ip|via)$/;
 
 /**
  * Decides who is served. Closed by default: without `authenticate` (viewers) or an admin token (REST) only requests
- * that provably begin on this machine are.
+ * that begin on this machine are, as far as can be told.
  */
 export class Access {
   readonly #settings: AccessSettings;
@@ -93,9 +94,10 @@ export class Access {
     return reason === null ? null : { status: 403, detail: `${reason}; to serve others set ${whatToSet}` };
   }
 
-  #whyNotLocal({ socket, headers }: IncomingMessage): string | null {
+  #whyNotLocal({ socket, headers, httpVersion }: IncomingMessage): string | null {
     if (!isLoopback(socket.remoteAddress)) return "only requests from this machine are served";
-    if (Object.keys(headers).some((name) => PROXY_HEADER.test(name))) {
+    // nginx says nothing of whom it speaks for unless it is told to, but speaks HTTP/1.0 then.
+    if (httpVersion === "1.0" || Object.keys(headers).some((name) => PROXY_HEADER.test(name))) {
       return "only direct requests from this machine are served, and this one came through a proxy";
     }
     return this.#whyNotHost(headers.host);

@@ -151,13 +151,21 @@ function applySnapshot(view: JobView, content: SnapshotContent, maxLogLines: num
     result: content.result,
     failedReason: content.failed_reason,
     logs,
-    // Truncated logs say how many lines there were before only where lines are numbered.
-    logsDropped: content.logs_truncated ? (logs[0]?.line ?? null) : all.length - logs.length,
+    logsDropped: content.logs_truncated ? missingBefore(logs) : all.length - logs.length,
     addedAt: content.added_at,
     startedAt: content.started_at,
     finishedAt: content.finished_at,
     isStale: false,
   };
+}
+
+/**
+ * How many lines are missing from a truncated log; null when that is not known. Numbered lines, those of `job.log()`, come
+ * first and say it by the first number, unless all of them are there: then others are missing, which have no numbers.
+ */
+export function missingBefore(logs: readonly { line: number | null }[]): number | null {
+  const first = logs[0]?.line ?? null;
+  return first === 0 && logs.some(({ line }) => line === null) ? null : first;
 }
 
 function lineOf({ content, meta }: MessageOf<"logs">): JobLogLine {

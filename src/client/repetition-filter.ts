@@ -32,16 +32,19 @@ export class RepetitionFilter {
     if (!job) return false;
     const key = jobTopic(job.queue, job.id);
     if (isType(message, "snapshot")) {
-      const line = message.content.logs.at(-1)?.line;
+      // Those of the log stream come after them, and have none.
+      const line = message.content.logs.findLast(({ line }) => line !== null)?.line;
       // Not the higher of the two: the id may be that of a newer job, whose log begins anew.
       this.#expect(key, typeof line === "number" ? line + 1 : null);
     } else if (isType(message, "task_added") || isType(message, "task_removed")) {
       this.#expect(key, null);
     } else if (isType(message, "logs") && typeof message.meta.line === "number") {
-      const { line } = message.meta;
-      if (line < (this.#nextLines.get(key) ?? 0)) return true;
-      // The mark of missing lines says where they begin, and the next line comes after them.
-      if (message.content !== null) this.#expect(key, line + 1);
+      const { line, dropped } = message.meta;
+      const next = this.#nextLines.get(key) ?? 0;
+      // The mark of missing lines says where they begin; of one that does not say how many the next line is not known.
+      const count = message.content !== null ? 1 : typeof dropped === "number" ? dropped : 0;
+      if (line + count <= next && line < next) return true;
+      if (count > 0) this.#expect(key, line + count);
     }
     return false;
   }

@@ -1,6 +1,7 @@
 import type { Topic } from "../protocol/topic.ts";
 import { parseTopic } from "../protocol/topic.ts";
 import type { Position } from "../sources/fact.ts";
+import { MAX_SEQUENCE, millisecondsOf } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { decodeCursor } from "./cursor.ts";
 import type { Place, QueueHistory } from "./queue-history.ts";
@@ -47,7 +48,9 @@ export function planCatchUp(
   since: readonly string[] | null,
 ): () => Plan {
   const cursors = new Map((since ?? []).map(decodeCursor).map(({ queueTag, position }) => [queueTag, position]));
+  const left = cursors.size > 0 ? leftAt([...cursors.values()]) : null;
   return () => {
+    const isAllWanted = topics.some((topic) => parseTopic(topic)?.kind === "all");
     const wanted = new Map<string, { isWhole: boolean; jobIds: Set<string> }>();
     const want = (queue: string) => {
       const entry = wanted.get(queue) ?? { isWhole: false, jobIds: new Set<string>() };
@@ -69,9 +72,10 @@ export function planCatchUp(
         for (const jobId of jobIds) unattached.push({ queue, jobId });
         continue;
       }
-      // A queue that appeared while the client was away has no cursor; it has missed all of it.
+      // A queue that appeared while the client was away has no cursor; it has missed all of it. One that the bridge knows
+      // since it began may be as new, to a client that watches everything: of it that is all since the client left.
       const missedAll = since !== null && isWhole && history.isLate ? history.beginning : null;
-      const cursor = cursors.get(history.tag) ?? missedAll;
+      const cursor = cursors.get(history.tag) ?? missedAll ?? (isAllWanted && history.position ? left : null);
       if (cursors.has(history.tag)) usedCursors += 1;
       if (cursor || jobIds.size > 0) legs.push({ history, cursor, isWhole, jobIds });
     }
@@ -79,4 +83,11 @@ export function planCatchUp(
     const unknownCursors = [...cursors.keys()].filter((tag) => !tags.has(tag)).length;
     return { legs, unattached, usedCursors, unknownCursors };
   };
+}
+
+/** Where any queue stood when the newest of these cursors was given: a client that has another one had nothing of it then. */
+function leftAt(cursors: readonly Position[]): Position {
+  const newestMs = Math.max(...cursors.flatMap(({ events, logs }) => [millisecondsOf(events), millisecondsOf(logs)]));
+  const id = `${newestMs}-${MAX_SEQUENCE}`;
+  return { events: id, logs: id };
 }

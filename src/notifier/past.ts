@@ -4,6 +4,7 @@ import type { Fact, Position } from "../sources/fact.ts";
 import { streamOf } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { keyOf } from "../sources/job-key.ts";
+import { lastNumberOf } from "../sources/job-log-position.ts";
 import type { JobReader } from "../sources/job-reader.ts";
 import type { JobHash } from "../sources/stream-queries.ts";
 import { isEnd, isJobFact } from "./attempts.ts";
@@ -96,7 +97,7 @@ export class PastTranslator implements PastSource {
       const attempt = attemptOfLines(lines, (meta.attempt as number | null) ?? null);
       const name = (meta.name as string | null) ?? null;
       const origin = { queue, jobId, name, attempt, timestamp, isLate: false };
-      return lines.map((line) => ({ line: line.line, frame: this.#encode(lineMessage(origin, line)) }));
+      return lines.map((line) => ({ line: lastNumberOf(line), frame: this.#encode(lineMessage(origin, line)) }));
     });
   }
 

@@ -2,7 +2,7 @@ import type { Frame } from "../connections/frame.ts";
 import type { Position, StreamId } from "../sources/fact.ts";
 import { compareStreamIds } from "../sources/fact.ts";
 
-/** A line of a job's own log; its number is null where `keepLogs` has made it inexact. */
+/** A line of a job's own log, or the mark of missing ones, with the number of the last; null where that is inexact. */
 export interface LineFrame {
   line: number | null;
   frame: Frame;

@@ -8,6 +8,7 @@ import type { Fact, FactBatch } from "../sources/fact.ts";
 import { millisecondsOf, positionAfter, streamOf } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { keyOf } from "../sources/job-key.ts";
+import { lastNumberOf } from "../sources/job-log-position.ts";
 import type { JobLogLines } from "../sources/job-log-tail.ts";
 import type { JobReader } from "../sources/job-reader.ts";
 import type { PublishedLine } from "../sources/log-pub-sub-source.ts";
@@ -153,8 +154,9 @@ export class WebSocketNotifier implements SourcesSink {
     let bytes = 0;
     for (const line of lines) {
       const frame = this.#manager.encode(lineMessage(origin, line));
-      history.append({ stream: null, jobId, line: line.line, frame, lines: NO_LINES });
-      const muted = line.line === null ? null : this.#mutes.ofLine(key, line.line);
+      const number = lastNumberOf(line);
+      history.append({ stream: null, jobId, line: number, frame, lines: NO_LINES });
+      const muted = number === null ? null : this.#mutes.ofLine(key, number);
       this.#manager.publish(frame, topicsOf(queue, jobId), muted);
       bytes += frame.bytes.length;
     }

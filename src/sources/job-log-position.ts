@@ -9,7 +9,7 @@ const SHORT_READ = 2 * REMEMBERED_LINES;
 
 /** One line of a job's log, or, with `dropped`, the mark that lines are missing here. */
 export interface JobLogLine {
-  /** 0-based number; null where it is not exact. */
+  /** 0-based number, of a mark that of the first missing one; null where it is not exact. */
   line: number | null;
   /** Null where lines are missing. */
   content: string | null;
@@ -25,6 +25,11 @@ export interface JobLogPart {
   count: number;
   length: number;
   lines: readonly string[];
+}
+
+/** The number of the last line that this one stands for; null where it is not exact. */
+export function lastNumberOf({ line, dropped }: JobLogLine): number | null {
+  return line === null ? null : line + Math.max(1, dropped ?? 1) - 1;
 }
 
 const MISSING: JobLogLine = { line: null, content: null, dropped: null };
@@ -79,9 +84,10 @@ export class JobLogPosition {
     }
     const passedOver = length - MAX_LINES - this.#told;
     if (passedOver > 0) {
+      const mark = { line: this.#told, content: null, dropped: passedOver };
       this.#told += passedOver;
       this.#recent = [];
-      return { lines: [{ ...MISSING, dropped: passedOver }], isComplete: false };
+      return { lines: [mark], isComplete: false };
     }
     const fresh = lines.slice(this.#told - start);
     const told = fresh.map((content, index) => ({ line: this.#told + index, content }));

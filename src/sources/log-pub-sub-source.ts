@@ -49,6 +49,8 @@ export class LogPubSubSource {
   readonly #logger: Logger;
   readonly #malformed: MalformedCounter;
   #isSubscribed = false;
+  /** What was received last, and by which subscriptions. */
+  #last = { channel: "", text: "", subscriptions: new Set<string>() };
   #timer: NodeJS.Timeout | undefined;
   #onSubscribed: (() => void) | undefined;
   /** Resolves when the channels are subscribed for the first time. */
@@ -77,8 +79,8 @@ export class LogPubSubSource {
 
   start(): void {
     const { client } = this.#connection;
-    client.on("message", (channel, text) => this.#received(channel, text));
-    client.on("pmessage", (_pattern, channel, text) => this.#received(channel, text));
+    client.on("message", (channel, text) => this.#receivedBy("", channel, text));
+    client.on("pmessage", (pattern, channel, text) => this.#receivedBy(pattern, channel, text));
     client.on("ready", () => void this.#subscribe());
     client.on("close", () => {
       this.#isSubscribed = false;
@@ -108,14 +110,24 @@ export class LogPubSubSource {
     const patterns = this.#channels.filter((channel) => /[*?[]/.test(channel));
     const plain = this.#channels.filter((channel) => !patterns.includes(channel));
     try {
-      if (plain.length > 0) await this.#connection.client.subscribe(...plain);
-      if (patterns.length > 0) await this.#connection.client.psubscribe(...patterns);
+      const { client } = this.#connection;
+      if (plain.length > 0) await this.#connection.inTime(client.subscribe(...plain), ANSWER_TIMEOUT_MS);
+      if (patterns.length > 0) await this.#connection.inTime(client.psubscribe(...patterns), ANSWER_TIMEOUT_MS);
       this.#isSubscribed = true;
       this.#onSubscribed?.();
     } catch (error) {
       this.#connection.problem = `cannot subscribe to the log channels: ${describeError(error)}`;
       this.#logger.warn({ channels: this.#channels, reason: describeError(error) }, "log channels not subscribed");
     }
+  }
+
+  /** Channels and patterns may overlap: Redis then hands on the same once for each, one right after the other. */
+  #receivedBy(subscription: string, channel: string, text: string): void {
+    const last = this.#last;
+    const isSame = last.channel === channel && last.text === text && !last.subscriptions.has(subscription);
+    if (isSame) return void last.subscriptions.add(subscription);
+    this.#last = { channel, text, subscriptions: new Set([subscription]) };
+    this.#received(channel, text);
   }
 
   #received(channel: string, text: string): void {

@@ -222,3 +222,16 @@ test("a log channel is heard again after its connection was lost", async () => {
   const pubSub = async () => (await readStats(httpUrl)).sources.find(({ kind }) => kind === "log-pub-sub");
   await expect.poll(pubSub).toMatchObject({ state: "reading" });
 });
+
+test("a line on a channel that several settings name is shown once, and as often as it was published", async () => {
+  const prefix = uniquePrefix();
+  const channels = [`${prefix}:lines`, `${prefix}:*`, `${prefix}:li*`];
+  const { wsUrl } = await startBridge({ prefix, queues: ["emails"], logChannels: channels });
+  const viewer = await Viewer.open(wsUrl);
+  const redis = openRedis();
+  for (const text of ["same", "same", "other", "same"]) await redis.publish(`${prefix}:lines`, text);
+  await redis.publish(`${prefix}:last`, "last");
+  const lines = () => viewer.messages.flatMap(({ type, content }) => (type === "logs" ? [content] : []));
+  await viewer.until(() => lines().includes("last"), "the last line did not come");
+  expect(lines()).toEqual(["same", "same", "other", "same", "last"]);
+});

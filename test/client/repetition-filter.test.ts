@@ -56,6 +56,17 @@ test("the log of a newer job of the same id begins anew", () => {
   expect(passed([line(0), message("snapshot", snapshotOf({}), {}), line(0)])).toEqual([true, true, true]);
 });
 
+test("a mark of missing lines is passed on unless all of them were seen", () => {
+  const seen = message(
+    "snapshot",
+    snapshotOf({ logs: [7, 8, null].map((number) => ({ line: number, level: null, content: "", timestamp: null })) }),
+    {},
+  );
+  const mark = (from: number, dropped: number) => message("logs", null, { line: from, dropped });
+  expect(passed([seen, mark(0, 7), line(8), line(9)])).toEqual([true, false, false, true]);
+  expect(passed([seen, mark(0, 20), line(19), line(20)])).toEqual([true, true, false, true]);
+});
+
 test("a mark of missing lines passes, and so does the line after it", () => {
   const mark = message("logs", null, { line: 1, dropped: 3 });
   expect(passed([line(0), mark, line(4), mark])).toEqual([true, true, true, false]);

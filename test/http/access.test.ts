@@ -77,6 +77,10 @@ test.each([
   ["x-forwarded-proto", "https"],
   ["x-forwarded-host", "localhost"],
   ["X-Forwarded-Anything", ""],
+  ["x-real-ip", "192.0.2.1"],
+  ["x-client-ip", "192.0.2.1"],
+  ["cf-connecting-ip", "192.0.2.1"],
+  ["via", "1.1 proxy"],
 ])("a request with %s is refused, as it began elsewhere", async (header, value) => {
   await expectRefused(await mountBridge(), { [header]: value }, OPENING);
 });
@@ -98,8 +102,15 @@ test.each([
   await expectRefused(bridge, { host, origin: `http://${host}` }, { rest: /./, upgrade: /./ });
 });
 
-test("a request without a Host is refused", async () => {
+test("a request in HTTP/1.0 is refused, as proxies speak it that say nothing of whom they speak for", async () => {
   const { port } = await mountBridge();
+  const rest = await exchange(port, "GET /ws/stats HTTP/1.0\r\nHost: localhost\r\n\r\n");
+  expect(rest).toMatch(/^HTTP\/1\.1 403 /);
+  expect(rest).toContain("came through a proxy");
+});
+
+test("a request without a Host is refused where hosts are named", async () => {
+  const { port } = await mountBridge({ insecure: true, allowedHosts: ["bridge.internal"] });
   const rest = await exchange(port, "GET /ws/stats HTTP/1.0\r\n\r\n");
   const upgrade = await exchange(port, upgradeText("/ws", [], "1.0"));
   for (const answer of [rest, upgrade]) {

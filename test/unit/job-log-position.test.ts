@@ -53,7 +53,7 @@ test("of more than 1,000 untold lines the last 1,000 are told, after a mark with
   readAll(position, numbered(0, 5));
   const told = readAll(position, numbered(0, 2505));
   expect(told).toHaveLength(MAX_LINES + 1);
-  expect(told[0]).toEqual({ line: null, content: null, dropped: 1500 });
+  expect(told[0]).toEqual({ line: 5, content: null, dropped: 1500 });
   expect(told[1]).toEqual({ line: 1505, content: "line 1505" });
   expect(told.at(-1)).toEqual({ line: 2504, content: "line 2504" });
   expect(position.told).toBe(2505);

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { JobKey } from "../../src/sources/job-key.ts";
-import { added, batchOf, completed, progress, START_MS } from "./support/facts.ts";
+import { added, batchOf, completed, factsOf, progress, START_MS } from "./support/facts.ts";
 import { snapshotOf } from "./support/fake-reader.ts";
 import { latch } from "./support/latch.ts";
 import type { OpenViewer } from "./support/manager.ts";
@@ -144,4 +144,31 @@ describe("a snapshot that is owed", () => {
     const snapshot = viewer.take().find(({ type }) => type === "snapshot");
     expect(snapshot).toMatchObject({ content: { logs: [{ content: "l0" }, { content: "l1" }] } });
   });
+});
+
+it("a queue that came while the bridge was down is caught up on by one who watched everything", async () => {
+  const { manager: former, notifier: before } = makeNotifier();
+  await before.accept([batchOf([added()])]);
+  const since = Object.values(await cursorsOf(former, ["*"]));
+  // It was added to and done before the bridge was there again, which found it then.
+  const facts = factsOf([added("9"), completed("r", "9")], { queue: "images", atMs: START_MS + 50 });
+  const { manager, notifier } = makeNotifier({
+    isSettled: false,
+    past: async (queue, upTo) =>
+      queue === "images"
+        ? { queue, start: { events: "0-0", logs: "0-0" }, ids: new Set(facts.map(({ streamId }) => streamId)), facts }
+        : { queue, start: upTo, ids: new Set(), facts: [] },
+  });
+  notifier.watch("images");
+  const now = { events: `${START_MS + 100}-0`, logs: `${START_MS + 100}-0` };
+  await notifier.accept([batchOf([added()])]);
+  await notifier.accept([{ queue: "images", gap: null, start: now, end: now, facts: [] }]);
+  const viewer = openViewer(manager, { topics: ["*"], since });
+  const sent = await viewer.takeUntil("subscribed");
+  expect(sent.map(({ type, meta }) => [type, meta.queue])).toEqual([
+    ["task_added", "images"],
+    ["task_success", "images"],
+    ["subscribed", undefined],
+  ]);
+  expect(sent.at(-1)).toMatchObject({ content: { recovered: true } });
 });

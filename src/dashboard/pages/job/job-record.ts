@@ -1,5 +1,6 @@
 import type { JobView, ServerMessage } from "../../../client/index.ts";
 import { applyMessage, unknownJob } from "../../../client/index.ts";
+import { missingBefore } from "../../../client/job-view.ts";
 import { isType } from "../../../client/server-message.ts";
 import type { JobDetails } from "../../../protocol/job-summary.ts";
 import type { SnapshotContent } from "../../../protocol/snapshot.ts";
@@ -86,7 +87,7 @@ export class JobRecord {
     this.#removedAt = null;
     this.#parent = content.parent;
     this.#children = content.children;
-    const lost = content.logs_truncated ? (content.logs[0]?.line ?? null) : 0;
+    const lost = content.logs_truncated ? missingBefore(content.logs) : 0;
     const lines = content.logs.map(lineOfSnapshot);
     // A snapshot has the newest lines only, without some of what came with them live.
     if (!this.log.endsWith(lines)) this.log.replace(lines, lost);
