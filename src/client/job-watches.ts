@@ -85,9 +85,13 @@ export class JobWatches {
     if (job) this.#jobs.get(jobTopic(job.queue, job.id))?.receive(message);
   }
 
-  /** These will not be watched: the server refuses them. */
+  /** These will not be watched: the server refuses them. Who watches one again asks again. */
   refused(topics: readonly Topic[], error: BullcastClientError): void {
-    for (const topic of topics) this.#jobs.get(topic)?.ends.emit(error);
+    for (const topic of topics) {
+      const job = this.#jobs.get(topic);
+      this.#jobs.delete(topic);
+      job?.ends.emit(error);
+    }
   }
 
   /** The client is closed. */
@@ -118,7 +122,7 @@ export class JobWatches {
         stopWaiting();
         settle(new BullcastClientError("CLOSED", `the watch of ${topic} was closed before the job had ended`));
         job.watches -= 1;
-        if (job.watches > 0) return;
+        if (job.watches > 0 || this.#jobs.get(topic) !== job) return;
         this.#jobs.delete(topic);
         this.#topics.release(topic);
       },

@@ -148,7 +148,7 @@ export class Subscriber {
     }
     const requestId = message.meta.request_id;
     if (typeof requestId !== "string") return;
-    if (isType(message, "unsubscribed")) {
+    if (isType(message, "unsubscribed") || isType(message, "error")) {
       for (const resolve of this.#sentDrops.get(requestId) ?? []) resolve();
       this.#sentDrops.delete(requestId);
     }

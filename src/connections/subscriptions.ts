@@ -4,7 +4,7 @@ import { MAX_TOPICS } from "../protocol/client-message.ts";
 import { CLOSE_CODE } from "../protocol/close-code.ts";
 import type { MessageMeta, WebSocketMessage } from "../protocol/message.ts";
 import type { Topic } from "../protocol/topic.ts";
-import { maskTopic } from "../protocol/topic.ts";
+import { MAX_TOPIC_LENGTH, maskTopic } from "../protocol/topic.ts";
 import type { RequestId } from "./client-message-router.ts";
 import { withRequest } from "./client-message-router.ts";
 import type { Connection } from "./connection.ts";
@@ -22,9 +22,12 @@ const FRAMES_IN_A_ROW = 100;
 const BYTES_IN_A_ROW = 64 * 1024;
 /** How long a connection may take to catch up; one that is slower than that is closed and resumes where it was. */
 const MAX_CATCH_UP_MS = 120_000;
-/** Requests that may wait for a catch-up to end, and characters of all their topics and cursors. */
+/**
+ * Requests that may wait for a catch-up to end, and characters of all their topics and cursors: as many topics as a
+ * connection may have, of any length, and the cursors of some hundred queues.
+ */
 const MAX_WAITING_REQUESTS = 1000;
-const MAX_WAITING_CHARACTERS = 256 * 1024;
+const MAX_WAITING_CHARACTERS = MAX_TOPICS * MAX_TOPIC_LENGTH + 64 * 1024;
 
 /** A connection that is being brought to the present. */
 interface CatchingUp {

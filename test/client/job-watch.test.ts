@@ -172,6 +172,9 @@ test("the end of a job that the server refuses, or of a closed client, does not 
   const { meta } = await connection.take("subscribe");
   connection.send("error", { code: "forbidden", message: "not for you" }, meta);
   await expect(refused.ended).rejects.toMatchObject({ code: "SERVER_ERROR", serverCode: "forbidden" });
+  // It may be allowed by now.
+  client.watchJob("a", "1");
+  expect((await connection.take("subscribe")).content).toEqual({ topics: ["job:a:1"] });
   const closed = client.watchJob("a", "2");
   client.close();
   await expect(closed.ended).rejects.toMatchObject({ code: "CLOSED" });
