@@ -1,7 +1,7 @@
 import type { Topic } from "../protocol/topic.ts";
 import { parseTopic } from "../protocol/topic.ts";
-import type { Position } from "../sources/fact.ts";
-import { MAX_SEQUENCE, millisecondsOf } from "../sources/fact.ts";
+import type { Position, StreamId } from "../sources/fact.ts";
+import { compareStreamIds, MAX_SEQUENCE, millisecondsOf } from "../sources/fact.ts";
 import type { JobKey } from "../sources/job-key.ts";
 import { decodeCursor } from "./cursor.ts";
 import type { Place, QueueHistory } from "./queue-history.ts";
@@ -75,7 +75,10 @@ export function planCatchUp(
       // A queue that appeared while the client was away has no cursor; it has missed all of it. One that the bridge knows
       // since it began may be as new, to a client that watches everything: of it that is all since the client left.
       const missedAll = since !== null && isWhole && history.isLate ? history.beginning : null;
-      const cursor = cursors.get(history.tag) ?? missedAll ?? (isAllWanted && history.position ? left : null);
+      const cursor =
+        cursors.get(history.tag) ??
+        missedAll ??
+        (isAllWanted && left && history.position ? standAt(left, history.position) : null);
       if (cursors.has(history.tag)) usedCursors += 1;
       if (cursor || jobIds.size > 0) legs.push({ history, cursor, isWhole, jobIds });
     }
@@ -85,9 +88,15 @@ export function planCatchUp(
   };
 }
 
-/** Where any queue stood when the newest of these cursors was given: a client that has another one had nothing of it then. */
-function leftAt(cursors: readonly Position[]): Position {
+/** An id at the time of the newest of these cursors: a client that has none of a queue was told nothing of it until then. */
+function leftAt(cursors: readonly Position[]): StreamId {
   const newestMs = Math.max(...cursors.flatMap(({ events, logs }) => [millisecondsOf(events), millisecondsOf(logs)]));
-  const id = `${newestMs}-${MAX_SEQUENCE}`;
-  return { events: id, logs: id };
+  return `${newestMs}-${MAX_SEQUENCE}`;
+}
+
+/** Where a queue stood at an id; null where it has not moved since. */
+function standAt(id: StreamId, { events, logs }: Position): Position | null {
+  const earlier = (other: StreamId) => (compareStreamIds(id, other) < 0 ? id : other);
+  const stand = { events: earlier(events), logs: earlier(logs) };
+  return stand.events === events && stand.logs === logs ? null : stand;
 }
