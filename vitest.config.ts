@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/global-setup.ts"],
-    // Tests start servers, worker processes and browsers, and wait for them: three files side by side fill two cores.
-    maxWorkers: 3,
+    // Tests start servers, worker processes and browsers, which two files side by side let have a core each.
+    maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 30_000,
     sequence: { hooks: "stack" },
